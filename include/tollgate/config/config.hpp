@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tollgate/base/diagnostic.hpp"
+#include "tollgate/base/ip.hpp"
+#include "tollgate/base/result.hpp"
+#include "tollgate/base/time.hpp"
+#include "tollgate/flow/verdict.hpp"
+
+namespace tollgate {
+
+enum class Backend : std::uint8_t { automatic, nft, iptables };         // "auto" "nft" "iptables"
+enum class MarkPath : std::uint8_t { automatic, conntrack, packet };    // "auto" "conntrack" "packet"
+enum class FailMode : std::uint8_t { open, closed };
+enum class InvalidHandling : std::uint8_t { pass, drop };
+enum class LoopbackHandling : std::uint8_t { exempt, decide };
+enum class RulesetHandling : std::uint8_t { apply, none };
+std::string_view to_string(Backend value);
+std::string_view to_string(MarkPath value);
+std::string_view to_string(FailMode value);
+std::string_view to_string(InvalidHandling value);
+std::string_view to_string(LoopbackHandling value);
+std::string_view to_string(RulesetHandling value);
+
+// Where a reroute verdict delivers to. A family without an address is not rerouted: a policy that
+// asks for it is told so at the packet (block, counted).
+struct RerouteTarget {
+  std::optional<IpAddress> address4;
+  std::optional<IpAddress> address6;
+  std::uint16_t port = 0;
+  bool configured() const { return address4 || address6; }
+  friend bool operator==(const RerouteTarget&, const RerouteTarget&) = default;
+};
+
+// /etc/tollgate/tollgate.toml (DESIGN.md §8; every key in docs/configuration.md). The initial values
+// are the defaults. Sizes are bytes, counts are counts, durations are "250ms", "15s", "10m", "1h" or
+// whole seconds in the file. Paths are absolute once parsed (relative ones: relative to the file).
+struct Config {
+  std::string policy = "/etc/tollgate/policy.d";
+  std::string socket = "/run/tollgate/tollgate.sock";
+  std::string socket_group = "tollgate";    // may change things, like root; need not exist
+  std::string state = "/var/lib/tollgate";
+  RulesetHandling ruleset = RulesetHandling::apply;
+  Backend backend = Backend::automatic;
+  MarkPath mark_path = MarkPath::automatic;
+  FailMode fail = FailMode::closed;
+  bool forward = false;            // FORWARD is ours too
+  bool reroute_arriving = false;   // PREROUTING asks too, so that arriving flows can be rerouted
+  InvalidHandling invalid = InvalidHandling::drop;
+  bool log_invalid = false;        // the kernel logs them, at most 10 a minute
+  Verdict unparsed = Verdict::drop;  // accept, block or drop
+  LoopbackHandling loopback = LoopbackHandling::exempt;
+
+  struct Queue {
+    std::uint16_t number = 4200;            // the first of kQueueCount (queue_layout.hpp)
+    std::uint32_t max_length = 4096;        // packets that may wait, per queue
+    std::uint32_t copy_range = 192;         // bytes of an undecided first packet, 128..65535
+    std::uint32_t socket_buffer = 8 << 20;  // SO_RCVBUFFORCE
+    friend bool operator==(const Queue&, const Queue&) = default;
+  } queue;
+
+  // The field of the mark that is ours: at least four adjacent bits; we use the lowest four.
+  std::uint32_t mark_mask = 0x0f000000;
+
+  struct Flow {
+    std::uint32_t max_flows = 262'144;
+    Duration end_linger = std::chrono::minutes{1};
+    Duration idle_timeout = std::chrono::minutes{10};        // TCP and others
+    Duration udp_idle_timeout = std::chrono::minutes{10};
+    Duration icmp_idle_timeout = std::chrono::seconds{60};
+    friend bool operator==(const Flow&, const Flow&) = default;
+  } flow;
+
+  struct Pending {
+    std::uint32_t max_packets = 1024;           // that wait, in all; below queue.max_length
+    std::uint32_t max_packets_per_flow = 4;
+    Duration deadline = std::chrono::seconds{15};
+    Verdict on_deadline = Verdict::block;       // accept, block or drop
+    Verdict on_overload = Verdict::drop;        // accept, block or drop
+    friend bool operator==(const Pending&, const Pending&) = default;
+  } pending;
+
+  struct Log {
+    std::uint32_t rate = 100;    // records a second, on average
+    std::uint32_t burst = 1000;  // records at once
+    friend bool operator==(const Log&, const Log&) = default;
+  } log;
+
+  RerouteTarget nameserver{{}, {}, 53};
+  RerouteTarget tunnel;
+};
+
+// Parses and checks. `file` names the text in diagnostics and is what relative paths in it are
+// relative to. All errors are reported, not only the first: unknown keys, wrong types, impossible
+// values and combinations.
+Result<Config, Diagnostics> parse_config(std::string_view text, const std::string& file);
+
+}  // namespace tollgate

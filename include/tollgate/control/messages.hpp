@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tollgate/base/diagnostic.hpp"
+#include "tollgate/base/ip.hpp"
+#include "tollgate/base/result.hpp"
+#include "tollgate/flow/verdict.hpp"
+#include "tollgate/wire/protocol.hpp"
+
+namespace tollgate {
+
+// What goes over the control socket, as values. to_json gives exactly the members that the Varlink
+// interface description (control/interface.hpp) promises; from_json refuses anything else.
+
+struct Status {
+  std::string version;
+  double uptime_seconds = 0;
+  std::string backend;    // "nft", "iptables", "none"
+  std::string mark_path;  // "conntrack", "packet"
+  std::string fail;       // "open", "closed"
+  struct PolicyState {
+    std::uint32_t generation = 0;
+    std::uint64_t rules = 0;
+    double loaded = 0;  // Unix seconds
+  } policy;
+  struct Flows {
+    std::uint64_t active = 0, ended = 0, pending = 0, limit = 0, evicted = 0;
+  } flows;
+  struct Queue {
+    std::uint64_t received = 0;
+    std::map<std::string, std::uint64_t> verdicts;  // every verdict's word
+    std::uint64_t kernel_dropped = 0;  // the queue was full (/proc/net/netfilter/nfnetlink_queue)
+    std::uint64_t user_dropped = 0;    // our socket was full (same file)
+    std::uint64_t enobufs = 0;         // times that the kernel told us so
+    std::uint64_t pending_packets = 0;
+  } queue;
+  std::map<std::string, std::uint64_t> malformed;  // by reason; those that are 0 too
+  std::map<std::string, std::uint64_t> reasons;    // packets by why they got their verdict
+  struct Log {
+    std::uint64_t written = 0, suppressed = 0;
+  } log;
+  std::map<std::string, std::uint64_t> errors;     // what went wrong and was survived, by name
+};
+
+// One flow as people and programs see it (`flows`, `replay`).
+struct FlowEntry {
+  std::uint64_t id = 0;
+  std::string protocol, direction;
+  std::string source;
+  std::uint16_t source_port = 0;
+  std::string destination;
+  std::uint16_t destination_port = 0;
+  std::optional<std::uint16_t> icmp_id;          // ICMP flows: then the ports are 0
+  std::optional<std::uint8_t> icmp_type, icmp_code;
+  std::string interface;                // "" when not known
+  std::optional<std::uint32_t> uid;
+  std::optional<std::string> verdict;   // none while the first decision is pending
+  std::string rule;                     // "" when none decided
+  std::string stage;
+  std::string reason;
+  std::string state;                    // "pending" "inspecting" "active" "ended"
+  bool adopted = false;
+  double first_seen = 0;                // Unix seconds
+  double last_active = 0;
+  std::uint32_t generation = 0;
+  std::uint64_t packets = 0, bytes = 0;
+};
+
+struct FlowEvent {
+  std::string change;  // "opened" "decided" "ended" "removed"
+  FlowEntry flow;
+};
+
+// Empty fields match every flow.
+struct FlowFilter {
+  std::optional<std::string> protocol, direction, verdict, state, rule;
+  std::optional<std::string> address;   // either end; an address or a network
+  std::optional<std::uint16_t> port;    // either end
+  std::optional<std::uint32_t> uid;
+  bool matches(const FlowEntry& flow) const;
+};
+
+struct ExplainRequest {
+  Direction direction = Direction::outbound;
+  Protocol protocol = Protocol::tcp;
+  IpAddress source, destination;
+  std::uint16_t source_port = 0, destination_port = 0;
+  std::string interface;  // "" empty
+  std::optional<std::uint32_t> uid, gid;
+};
+
+struct Explanation {
+  struct Tried {
+    std::string rule, file;
+    std::uint32_t line = 0;
+    std::string match;  // "yes" "no" "unknown"
+    std::string why;
+  };
+  std::vector<Tried> tried;  // in order, up to the one that decides
+  std::string verdict;
+  std::string rule;          // "" when the default decided
+  std::string stage;
+  std::string reason;
+};
+
+boost::json::value to_json(const Status& status);
+boost::json::value to_json(const FlowEntry& flow);
+boost::json::value to_json(const FlowEvent& event);
+boost::json::value to_json(const FlowFilter& filter);
+boost::json::value to_json(const ExplainRequest& request);
+boost::json::value to_json(const Explanation& explanation);
+boost::json::value to_json(const Diagnostic& diagnostic);
+
+// The error names the member: "parameters.port: not a number from 0 to 65535".
+Result<FlowFilter, std::string> filter_from_json(const boost::json::value& value);
+Result<ExplainRequest, std::string> explain_from_json(const boost::json::value& value);
+Result<Diagnostics, std::string> diagnostics_from_json(const boost::json::value& value);
+
+}  // namespace tollgate

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace tollgate {
+
+// What is decided about a flow (DESIGN.md §1).
+enum class Verdict : std::uint8_t {
+  accept,
+  block,
+  drop,
+  permanent_accept,
+  permanent_block,
+  permanent_drop,
+  reroute_nameserver,
+  reroute_tunnel,
+  count_,
+};
+inline constexpr std::size_t kVerdictCount = static_cast<std::size_t>(Verdict::count_);
+
+// "accept", "permanent-accept", "reroute-tunnel", …: the words of policy, log and control.
+std::string_view to_string(Verdict verdict);
+std::optional<Verdict> parse_verdict(std::string_view text);
+
+// The first three: every packet is asked again.
+constexpr bool is_temporary(Verdict verdict) {
+  return verdict == Verdict::accept || verdict == Verdict::block || verdict == Verdict::drop;
+}
+// The packet gets to somebody: its addressee, the nameserver or the tunnel.
+constexpr bool lets_pass(Verdict verdict) {
+  return verdict != Verdict::block && verdict != Verdict::drop &&
+         verdict != Verdict::permanent_block && verdict != Verdict::permanent_drop;
+}
+constexpr bool is_reroute(Verdict verdict) {
+  return verdict == Verdict::reroute_nameserver || verdict == Verdict::reroute_tunnel;
+}
+
+// Of a flow's first packet; never changes.
+enum class Direction : std::uint8_t { outbound, inbound, forward, count_ };
+std::string_view to_string(Direction direction);
+std::optional<Direction> parse_direction(std::string_view text);
+
+// Where in DESIGN.md §4 a decision fell.
+enum class Stage : std::uint8_t {
+  none,  // not decided yet, or decided without any rule being asked (unparsed, overload)
+  before_resolving,
+  after_resolving,
+  communication,
+  link,
+  inspection,
+};
+std::string_view to_string(Stage stage);
+
+// Why a decision is what it is.
+enum class Reason : std::uint8_t {
+  rule,             // a rule matched
+  default_verdict,  // no rule did
+  cached,           // the flow already has a permanent verdict that the kernel does not hold
+  unparsed,         // the packet cannot be read
+  invalid,          // conntrack calls it INVALID and the configuration asked for it here
+  related,          // belongs to another flow (ICMP error)
+  answered,         // somebody answered a question
+  timed_out,        // nobody did
+  overload,         // too much waits
+  folded,           // a retransmission of a packet that already waits
+  count_,
+};
+std::string_view to_string(Reason reason);
+
+// What the ct mark's masked field says (DESIGN.md §2.5). 9 and 10 live in a packet mark only.
+enum class FlowMark : std::uint8_t {
+  undecided = 0,
+  accept = 1,
+  block = 2,
+  drop = 3,
+  inspect = 4,
+  nameserver = 5,
+  tunnel = 6,
+  block_packet = 9,
+  drop_packet = 10,
+};
+// The mark that hands a permanent verdict to the kernel; undecided for temporary ones.
+FlowMark flow_mark(Verdict verdict);
+// The verdict that a ct mark stands for; nullopt for undecided, inspect and what is not ours.
+std::optional<Verdict> verdict_of(FlowMark mark);
+
+}  // namespace tollgate

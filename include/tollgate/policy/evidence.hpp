@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "tollgate/base/known.hpp"
+#include "tollgate/flow/five_tuple.hpp"
+#include "tollgate/flow/verdict.hpp"
+
+namespace tollgate {
+
+// What is known of a flow when it is decided (DESIGN.md §1). Views must outlive the decision.
+struct Evidence {
+  FiveTuple tuple;
+  Direction direction = Direction::outbound;
+  // The interface of the first packet: the one it leaves by (outbound, forward) or came in by
+  // (inbound). Empty when the kernel did not say, or in a capture that does not.
+  Known<std::string_view> interface;
+  // Owner of the socket, as the queue message says (NFQA_UID, NFQA_GID).
+  Known<std::uint32_t> uid;
+  Known<std::uint32_t> gid;
+  // Asked again about a flow that had a verdict before.
+  bool reauthorize = false;
+};
+
+}  // namespace tollgate

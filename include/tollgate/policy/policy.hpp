@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tollgate/base/diagnostic.hpp"
+#include "tollgate/base/result.hpp"
+#include "tollgate/policy/evidence.hpp"
+#include "tollgate/policy/rule.hpp"
+
+namespace tollgate {
+
+enum class Match : std::uint8_t {
+  no,
+  yes,
+  unknown,  // waits for evidence that is not yet there
+};
+
+// How far the rules got: the first rule that is not `no`.
+struct FirstMatch {
+  Match match = Match::no;  // no: nothing matched, the default decides
+  std::uint32_t rule = 0;   // index into Policy::rules(), valid unless `no`
+};
+
+// One line of an explanation.
+struct TriedRule {
+  std::uint32_t rule = 0;
+  Match match = Match::no;
+  std::string why;  // "direction is inbound", "port 80 is not 443", "matches"
+};
+
+// What the policy compiler asks of the world. Paths are absolute or as the caller resolved them.
+class PolicySources {
+ public:
+  virtual ~PolicySources() = default;
+  // The whole file, or why it cannot be read ("No such file or directory").
+  virtual Result<std::string, Diagnostic> read(const std::string& path) = 0;
+  // `path` itself when it is a file; when it is a directory its *.toml in byte order of the names.
+  virtual Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) = 0;
+  virtual std::optional<std::uint32_t> user_id(const std::string& name) = 0;
+  virtual std::optional<std::uint32_t> group_id(const std::string& name) = 0;
+};
+
+// An immutable, compiled policy: rules in order, lists, defaults, and an index that makes the cost
+// of a decision nearly independent of the number of rules. Shared by whoever decides; swapped whole.
+class Policy {
+ public:
+  virtual ~Policy() = default;
+
+  virtual std::span<const Rule> rules() const = 0;
+  virtual Verdict default_verdict(Direction direction) const = 0;
+  // The names of the lists, as in [list.NAME].
+  virtual std::vector<std::string> lists() const = 0;
+
+  // First match wins; a rule that waits for evidence hides those below it. Never allocates, never
+  // throws.
+  virtual FirstMatch match(const Evidence& seen) const = 0;
+  // The same answer the slow way: every rule up to and including the one that decides, in order.
+  virtual std::vector<TriedRule> explain(const Evidence& seen) const = 0;
+};
+
+using PolicyPointer = std::shared_ptr<const Policy>;
+
+// What a policy may speak of on this machine. Rules that need what is switched off are errors.
+struct PolicyFeatures {
+  bool reroute_arriving = false;  // reroute verdicts for inbound and forward rules
+  bool forward = false;           // forward rules decide anything at all
+  bool nameserver = false;        // [nameserver] is configured
+  bool tunnel = false;            // [tunnel] is configured
+};
+
+// Parse → check → compile. Every error of every file is in the diagnostics, in file and line order.
+Result<PolicyPointer, Diagnostics> load_policy(const std::string& path, const PolicyFeatures& features,
+                                               PolicySources& sources);
+
+}  // namespace tollgate

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tollgate/base/ip.hpp"
+#include "tollgate/flow/verdict.hpp"
+#include "tollgate/wire/protocol.hpp"
+
+namespace tollgate {
+
+// Bits of Direction.
+class DirectionSet {
+ public:
+  constexpr DirectionSet() = default;
+  void add(Direction direction) { bits_ |= bit(direction); }
+  bool contains(Direction direction) const { return (bits_ & bit(direction)) != 0; }
+  bool empty() const { return bits_ == 0; }
+  friend bool operator==(const DirectionSet&, const DirectionSet&) = default;
+
+ private:
+  static constexpr std::uint8_t bit(Direction d) {
+    return static_cast<std::uint8_t>(1U << static_cast<unsigned>(d));
+  }
+  std::uint8_t bits_ = 0;
+};
+
+// "443", "8000-8999", "tcp/443", "udp/1000-2000".
+struct PortRange {
+  std::optional<Protocol> protocol;  // any protocol with ports when absent
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+  friend bool operator==(const PortRange&, const PortRange&) = default;
+};
+
+// Index into Policy::lists().
+struct ListId {
+  std::uint32_t value = 0;
+  friend bool operator==(ListId, ListId) = default;
+};
+
+// One end of a flow: any of the prefixes, or in any of the lists. Both empty: any address.
+struct AddressMatch {
+  std::vector<Prefix> prefixes;
+  std::vector<ListId> lists;
+  bool any() const { return prefixes.empty() && lists.empty(); }
+  friend bool operator==(const AddressMatch&, const AddressMatch&) = default;
+};
+
+// Values of a field that a rule can also match when it is empty ("unknown").
+template <class T>
+struct FieldMatch {
+  std::vector<T> values;
+  bool unknown = false;  // matches the empty field
+  bool any() const { return values.empty() && !unknown; }
+  friend bool operator==(const FieldMatch&, const FieldMatch&) = default;
+};
+
+// One [[rule]], checked. Every field that is given must match; within a field any value will do.
+struct Rule {
+  std::string name;        // as written, or "FILE:LINE" when it has none
+  std::string file;
+  std::uint32_t line = 0;  // of [[rule]]
+  DirectionSet directions; // never empty: without the key, all three
+  std::vector<Protocol> protocols;
+  std::vector<PortRange> ports;         // destination port of the flow
+  std::vector<PortRange> source_ports;
+  AddressMatch source;
+  AddressMatch destination;
+  AddressMatch address;    // the remote end: destination outbound and forward, source inbound
+  FieldMatch<std::string> interfaces;   // globs: * and ?
+  FieldMatch<std::uint32_t> users;      // uids
+  FieldMatch<std::uint32_t> groups;     // gids
+  std::optional<bool> reauthorize;
+  Verdict verdict = Verdict::accept;
+  // The earliest stage at which everything the rule speaks of can be known: communication when it
+  // names neither protocol, port, source nor interface, else link.
+  Stage stage = Stage::link;
+};
+
+}  // namespace tollgate

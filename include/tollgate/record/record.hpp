@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "tollgate/base/ids.hpp"
+#include "tollgate/base/known.hpp"
+#include "tollgate/base/time.hpp"
+#include "tollgate/flow/five_tuple.hpp"
+#include "tollgate/flow/verdict.hpp"
+
+namespace tollgate {
+
+// One decision, for the log. Owns what it says: it outlives flow and policy.
+struct Record {
+  Time time{};
+  FlowId flow;              // 0: no flow (packet by packet, unparsed)
+  FiveTuple tuple;          // default when unparsed
+  Direction direction = Direction::outbound;
+  Verdict verdict = Verdict::accept;
+  Reason reason = Reason::rule;
+  Stage stage = Stage::none;
+  std::string rule;         // name; empty when none decided
+  Generation generation;
+  std::string interface;    // empty when not known
+  Known<std::uint32_t> uid;
+  Known<std::uint32_t> gid;
+  std::string detail;       // for unparsed: the parse error; else empty
+};
+
+// A line for people, readable on its own:
+// "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000, rule \"no web\" (link)".
+std::string to_line(const Record& record);
+// Journal fields (systemd.journal-fields(7)): TOLLGATE_VERDICT, TOLLGATE_RULE, TOLLGATE_STAGE,
+// TOLLGATE_REASON, TOLLGATE_DIRECTION, TOLLGATE_PROTOCOL, TOLLGATE_SOURCE, TOLLGATE_SOURCE_PORT,
+// TOLLGATE_DESTINATION, TOLLGATE_DESTINATION_PORT, TOLLGATE_INTERFACE, TOLLGATE_UID, TOLLGATE_GID,
+// TOLLGATE_FLOW, TOLLGATE_GENERATION, TOLLGATE_DETAIL; those that do not apply are left out.
+std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& record);
+
+// Lets `burst` records through at once and `rate` a second on average; counts the rest. When
+// records flow again the caller says how many were suppressed since.
+class RecordLimiter {
+ public:
+  RecordLimiter(std::uint32_t rate, std::uint32_t burst);
+  bool admit(Time now);
+  std::uint64_t take_suppressed();          // since the last call
+  std::uint64_t suppressed_total() const { return total_; }
+
+ private:
+  double rate_, burst_, tokens_;
+  Time last_{};
+  std::uint64_t suppressed_ = 0, total_ = 0;
+};
+
+}  // namespace tollgate

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+
+namespace tollgate {
+
+// What the ruleset knows of a packet and the queue message does not say, it says by the number of
+// the queue: base + these bits. No mark has to be put on a packet on its way up, so none has to be
+// taken off and no packet is routed twice because of it.
+namespace queue_bit {
+inline constexpr std::uint16_t whole = 1;    // copied whole: DNS, flows under inspection
+inline constexpr std::uint16_t reply = 2;    // travels against its flow's direction (ct direction)
+inline constexpr std::uint16_t transit = 4;  // in PREROUTING: not addressed to this machine
+}  // namespace queue_bit
+
+// base .. base + kQueueCount - 1 are bound. transit never combines with reply: PREROUTING asks
+// about new flows only.
+inline constexpr std::uint16_t kQueueCount = 6;
+
+}  // namespace tollgate

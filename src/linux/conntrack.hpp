@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "tollgate/base/result.hpp"
+#include "tollgate/engine/effect.hpp"
+#include "tollgate/engine/event.hpp"
+
+namespace tollgate {
+
+// One entry of a dump.
+struct ConntrackEntry {
+  FiveTuple tuple;         // original direction
+  std::uint32_t mark = 0;  // whole
+};
+
+struct ConntrackCounters {
+  std::uint64_t events = 0;
+  std::uint64_t overruns = 0;     // ENOBUFS on the event socket: events were lost
+  std::uint64_t marks_set = 0;
+  std::uint64_t mark_misses = 0;  // no such entry (any more)
+  std::uint64_t mark_errors = 0;  // refused otherwise
+};
+
+// ctnetlink (linux/netfilter/nfnetlink_conntrack.h): events of flows that end, marks, the table.
+class Conntrack {
+ public:
+  static Result<std::unique_ptr<Conntrack>, std::string> open(std::uint32_t mark_mask);
+  virtual ~Conntrack() = default;
+
+  virtual int event_fd() const = 0;    // non-blocking; DESTROY events, both families
+  virtual bool receive_events(unsigned budget, const std::function<void(const ConntrackChanged&)>& each) = 0;
+  // Writes our field of the mark, no other bit. Returns at once: replies are counted as they come.
+  virtual void set_marks(std::span<const SetMark> marks) = 0;
+  // The whole table, both families; blocks. Errors name what the kernel said.
+  virtual Result<std::uint64_t, std::string> dump(const std::function<void(const ConntrackEntry&)>& each) = 0;
+  virtual ConntrackCounters counters() const = 0;
+};
+
+}  // namespace tollgate

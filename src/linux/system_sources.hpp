@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "tollgate/config/config.hpp"
+#include "tollgate/policy/policy.hpp"
+
+namespace tollgate {
+
+// Files and the user database of this machine.
+class SystemSources final : public PolicySources {
+ public:
+  Result<std::string, Diagnostic> read(const std::string& path) override;
+  Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) override;
+  std::optional<std::uint32_t> user_id(const std::string& name) override;
+  std::optional<std::uint32_t> group_id(const std::string& name) override;
+};
+
+// Reads and checks the daemon's configuration. A file that cannot be read is one diagnostic.
+Result<Config, Diagnostics> load_config(const std::string& path);
+
+}  // namespace tollgate
