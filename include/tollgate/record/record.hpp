@@ -18,18 +18,18 @@ namespace tollgate {
 // One decision, for the log. Owns what it says: it outlives flow and policy.
 struct Record {
   Time time{};
-  FlowId flow;              // 0: no flow (packet by packet, unparsed)
-  FiveTuple tuple;          // default when unparsed
+  FlowId flow;      // 0: no flow (packet by packet, unparsed)
+  FiveTuple tuple;  // default when unparsed
   Direction direction = Direction::outbound;
   Verdict verdict = Verdict::accept;
   Reason reason = Reason::rule;
   Stage stage = Stage::none;
-  std::string rule;         // name; empty when none decided
+  std::string rule;  // name; empty when none decided
   Generation generation;
-  std::string interface;    // empty when not known
+  std::string interface;  // empty when not known
   Known<std::uint32_t> uid;
   Known<std::uint32_t> gid;
-  std::string detail;       // for unparsed: the parse error; else empty
+  std::string detail;  // for unparsed: the parse error; else empty
 };
 
 // A line for people, readable on its own:
@@ -38,7 +38,8 @@ std::string to_line(const Record& record);
 // Journal fields (systemd.journal-fields(7)): TOLLGATE_VERDICT, TOLLGATE_RULE, TOLLGATE_STAGE,
 // TOLLGATE_REASON, TOLLGATE_DIRECTION, TOLLGATE_PROTOCOL, TOLLGATE_SOURCE, TOLLGATE_SOURCE_PORT,
 // TOLLGATE_DESTINATION, TOLLGATE_DESTINATION_PORT, TOLLGATE_INTERFACE, TOLLGATE_UID, TOLLGATE_GID,
-// TOLLGATE_FLOW, TOLLGATE_GENERATION, TOLLGATE_DETAIL; those that do not apply are left out.
+// TOLLGATE_FLOW, TOLLGATE_GENERATION, TOLLGATE_DETAIL; for ICMP instead of the ports
+// TOLLGATE_ICMP_TYPE, TOLLGATE_ICMP_CODE, TOLLGATE_ICMP_ID. Those that do not apply are left out.
 std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& record);
 
 // Lets `burst` records through at once and `rate` a second on average; counts the rest. When
@@ -46,8 +47,8 @@ std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& re
 class RecordLimiter {
  public:
   RecordLimiter(std::uint32_t rate, std::uint32_t burst);
-  bool admit(Time now);
-  std::uint64_t take_suppressed();          // since the last call
+  bool admit(Time now);             // a time before the last one adds nothing
+  std::uint64_t take_suppressed();  // since the last call
   std::uint64_t suppressed_total() const { return total_; }
 
  private:

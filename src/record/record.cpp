@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tollgate/record/record.hpp"
+
+namespace tollgate {
+namespace {
+
+// Names come from people's files: in a line of text they may not end the quotes or the line.
+std::string quoted(std::string_view text) {
+  static constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+      continue;
+    }
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  out += '"';
+  return out;
+}
+
+// The reasons that a rule's name or "default" already tells.
+bool goes_without_saying(Reason reason) {
+  return reason == Reason::rule || reason == Reason::default_verdict;
+}
+
+// `rule "no web" (link)`, `default (link)`, `rule "no web" (link, cached)`, `overload`.
+std::string why(const Record& record) {
+  const bool named = !record.rule.empty();
+  const bool plain = goes_without_saying(record.reason);
+  std::string text;
+  if (named) {
+    text = "rule " + quoted(record.rule);
+  } else if (plain) {
+    text = "default";
+  } else {
+    text = to_string(record.reason);
+  }
+  std::string places;
+  if (record.stage != Stage::none) places = to_string(record.stage);
+  if (named && !plain) {
+    if (!places.empty()) places += ", ";
+    places += to_string(record.reason);
+  }
+  if (!places.empty()) text += " (" + places + ")";
+  return text;
+}
+
+class Fields {
+ public:
+  void add(std::string_view name, std::string_view value) { list_.emplace_back(name, std::string{value}); }
+  void add_if(std::string_view name, std::string_view value) {
+    if (!value.empty()) add(name, value);
+  }
+  void add_number(std::string_view name, std::uint64_t value) {
+    list_.emplace_back(name, std::to_string(value));
+  }
+  std::vector<std::pair<std::string_view, std::string>> take() { return std::move(list_); }
+
+ private:
+  std::vector<std::pair<std::string_view, std::string>> list_;
+};
+
+void add_tuple(Fields& fields, const FiveTuple& tuple) {
+  fields.add("TOLLGATE_PROTOCOL", to_string(tuple.protocol));
+  fields.add("TOLLGATE_SOURCE", tuple.source_address().to_string());
+  fields.add("TOLLGATE_DESTINATION", tuple.destination_address().to_string());
+  if (has_ports(tuple.protocol)) {
+    fields.add_number("TOLLGATE_SOURCE_PORT", tuple.source_port);
+    fields.add_number("TOLLGATE_DESTINATION_PORT", tuple.destination_port);
+  } else if (is_icmp(tuple.protocol)) {
+    fields.add_number("TOLLGATE_ICMP_TYPE", tuple.destination_port >> 8);
+    fields.add_number("TOLLGATE_ICMP_CODE", tuple.destination_port & 0xff);
+    fields.add_number("TOLLGATE_ICMP_ID", tuple.source_port);
+  }
+}
+
+}  // namespace
+
+std::string to_line(const Record& record) {
+  std::string line{to_string(record.verdict)};
+  line += ' ';
+  line += to_string(record.direction);
+  line += ' ';
+  line += record.reason == Reason::unparsed ? std::string{"packet"} : record.tuple.to_string();
+  if (!record.interface.empty()) line += ' ' + record.interface;
+  if (record.uid.is_known()) line += " uid " + std::to_string(*record.uid);
+  line += ", " + why(record);
+  if (!record.detail.empty()) line += ": " + record.detail;
+  return line;
+}
+
+std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& record) {
+  Fields fields;
+  fields.add("TOLLGATE_VERDICT", to_string(record.verdict));
+  fields.add_if("TOLLGATE_RULE", record.rule);
+  if (record.stage != Stage::none) fields.add("TOLLGATE_STAGE", to_string(record.stage));
+  fields.add("TOLLGATE_REASON", to_string(record.reason));
+  fields.add("TOLLGATE_DIRECTION", to_string(record.direction));
+  if (record.reason != Reason::unparsed) add_tuple(fields, record.tuple);
+  fields.add_if("TOLLGATE_INTERFACE", record.interface);
+  if (record.uid.is_known()) fields.add_number("TOLLGATE_UID", *record.uid);
+  if (record.gid.is_known()) fields.add_number("TOLLGATE_GID", *record.gid);
+  if (record.flow.value != 0) fields.add_number("TOLLGATE_FLOW", record.flow.value);
+  if (record.generation.value != 0) fields.add_number("TOLLGATE_GENERATION", record.generation.value);
+  fields.add_if("TOLLGATE_DETAIL", record.detail);
+  return fields.take();
+}
+
+}  // namespace tollgate
