@@ -64,36 +64,44 @@ class Engine {
   std::uint32_t pending_flows() const { return pending_.flows(); }
   std::uint32_t pending_packets() const { return pending_.packets(); }
   // Of flows: "" for kNoInterface, kNoRule.
-  const std::string& interface_name(std::uint16_t index) const { return interfaces_.name(index); }
+  const std::string& interface_name(std::uint16_t index) const {
+    return interfaces_.name(index == kNoInterface ? NameTable::kNone : index);
+  }
   const std::string& rule_name(std::uint32_t index) const { return rules_.name(index); }
 
  private:
-  struct Context;
+  struct Context;  // of one queued packet
 
-  void on(const PacketQueued& packet, Time now, Effects& effects);
+  void on(const PacketQueued& queued, Time now, Effects& effects);
   void on(const ConntrackChanged& change, Time now, Effects& effects);
   void on(const FlowAdopted& adopted, Time now, Effects& effects);
   void on(const PolicyReplaced& replaced, Time now, Effects& effects);
   void on(const AnswerGiven& answer, Time now, Effects& effects);
   void on(const TimePassed& passed, Time now, Effects& effects);
 
-  void on_unparsed(const Context& context, ParseError error);
+  // The way of a packet, in engine_packet.cpp.
+  void on_unparsed(const PacketQueued& queued, ParseError error, Time now, Effects& effects);
+  void on_icmp_error(const Context& context);
   void on_single_packet(const Context& context);
-  bool on_icmp_error(const Context& context);
   void on_flow_packet(const Context& context);
-  void on_pending_packet(const Context& context, FlowIndex index);
-  FlowIndex open_flow(const Context& context, const FlowKey& key);
+  bool is_successor(const Context& context, const Flow& flow) const;
+  FlowIndex open_flow(const FiveTuple& tuple, const FlowKey& key, Direction direction, Time now,
+                      Effects& effects);
   void decide_flow(const Context& context, FlowIndex index);
-  void settle(FlowIndex index, const Decided& decided, Time now, Effects& effects);
+  void hold(const Context& context, FlowIndex index);
+  void follow_tcp(const Context& context, FlowIndex index);
+
+  // What becomes of a decision, in engine.cpp.
+  void settle(Flow& flow, const Decided& decided, Time now, Effects& effects);
   void release(FlowIndex index, const Decided& decided, Time now, Effects& effects);
-  void overload(const Context& context);
+  void give(const HeldPacket& packet, const FiveTuple& tuple, Verdict verdict, Reason reason,
+            Effects& effects);
+  void remove(const Flow& flow, FlowIndex index, Removal why, Effects& effects);
+  bool deliverable(Verdict verdict, const FiveTuple& tuple) const;
   Evidence evidence(const Flow& flow) const;
-  Verdict deliverable(Verdict verdict, const FiveTuple& tuple);
-  void give(PacketId packet, Verdict verdict, Reason reason, FlowMark mark, Effects& effects);
-  void count_packet(const Context& context, Flow& flow, Time now);
+  std::uint32_t rule_number(std::uint32_t policy_rule);
   void changed(FlowChanged::Kind kind, const Flow& flow, Effects& effects) const;
   void record(const Flow& flow, Time now, Effects& effects) const;
-  std::uint32_t rule_id(std::uint32_t policy_rule);
 
   EngineOptions options_;
   PolicyPointer policy_;
@@ -103,6 +111,7 @@ class Engine {
   PendingTable pending_;
   NameTable interfaces_;
   NameTable rules_;
+  std::vector<std::uint32_t> rule_numbers_;  // of the policy's rules, kNoRule until first needed
   EngineCounters counters_;
   bool watched_ = false;
 };

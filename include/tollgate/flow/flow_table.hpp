@@ -45,12 +45,13 @@ class FlowTable {
   const Flow& at(FlowIndex index) const { return chunks_[index / kChunk][index % kChunk]; }
 
   // Puts a new flow at the tuple, which must not be there. `first_seen` and `last_active` become
-  // `now`. `removed(flow, Removal)` is called for a flow that had to go for it.
+  // `now`. `removed(index, flow, Removal)` sees the flow that had to go for it,
+  // just before it goes.
   template <class OnRemoved>
   FlowIndex insert(const FlowKey& key, const FiveTuple& tuple, Time now, OnRemoved&& removed) {
     if (size_ >= limits_.max_flows) {
       const auto [victim, why] = victim_for_eviction();
-      removed(static_cast<const Flow&>(at(victim)), why);
+      removed(victim, static_cast<const Flow&>(at(victim)), why);
       erase(victim);
     }
     return insert_new(key, tuple, now);
@@ -62,12 +63,12 @@ class FlowTable {
   void end(FlowIndex index, Time now);
   void erase(FlowIndex index);
 
-  // Removes what is due; `removed(flow, Removal)` sees each one just before it goes.
+  // Removes what is due; `removed(index, flow, Removal)` sees each one just before it goes.
   template <class OnRemoved>
   void expire(Time now, OnRemoved&& removed) {
     while (const std::optional<Due> due = next_due()) {
       if (due->when > now) break;
-      removed(static_cast<const Flow&>(at(due->flow)), due->why);
+      removed(due->flow, static_cast<const Flow&>(at(due->flow)), due->why);
       erase(due->flow);
     }
   }

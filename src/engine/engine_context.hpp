@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "tollgate/engine/engine.hpp"
+
+namespace tollgate {
+
+// Bounds of what flows refer to by number. A machine has tens of interfaces and thousands of rules;
+// past the bound a flow just does not say which it was.
+inline constexpr std::uint32_t kMaxInterfaceNames = 4096;
+inline constexpr std::uint32_t kMaxRuleNames = 1'000'000;
+
+// One queued packet on its way through the engine.
+struct Engine::Context {
+  const PacketQueued& queued;
+  const Packet& packet;
+  FiveTuple tuple;      // of the flow: turned round when the packet travels against it
+  Direction direction;  // of the flow, if this were its first packet
+  Time now;
+  Effects& effects;
+
+  HeldPacket held() const { return {queued.id, queued.foreign_mark, packet.tcp_flags, packet.tcp_sequence}; }
+};
+
+// A verdict for one packet of what has no flow: the permanent ones last for this packet only, and
+// there is no connection to reroute.
+inline Verdict temporary(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::permanent_accept: return Verdict::accept;
+    case Verdict::permanent_block:
+    case Verdict::reroute_nameserver:
+    case Verdict::reroute_tunnel: return Verdict::block;
+    case Verdict::permanent_drop: return Verdict::drop;
+    case Verdict::accept:
+    case Verdict::block:
+    case Verdict::drop:
+    case Verdict::count_: break;
+  }
+  return verdict;
+}
+
+}  // namespace tollgate

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The way of a packet through the engine (DESIGN.md §2, §4).
+#include "engine_context.hpp"
+
+namespace tollgate {
+namespace {
+
+// DESIGN.md §3: by default only TCP and UDP have flows. A later fragment has no ports to find one
+// by (conntrack reassembles before us, so only captures bring them).
+bool has_flow(const Packet& packet) {
+  const Protocol protocol = packet.endpoints.protocol;
+  return (protocol == Protocol::tcp || protocol == Protocol::udp) && packet.fragment != Fragment::later;
+}
+
+bool opens_connection(const Packet& packet) {
+  return packet.endpoints.protocol == Protocol::tcp &&
+         (packet.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
+}
+
+Direction opposite(Direction direction) {
+  switch (direction) {
+    case Direction::outbound: return Direction::inbound;
+    case Direction::inbound: return Direction::outbound;
+    case Direction::forward:
+    case Direction::count_: break;
+  }
+  return direction;
+}
+
+// The direction of the flow, from where its packet stands and which way it travels.
+Direction direction_of(const PacketQueued& queued) {
+  Direction direction = Direction::forward;
+  switch (queued.hook) {
+    case Hook::output: direction = Direction::outbound; break;
+    case Hook::input: direction = Direction::inbound; break;
+    case Hook::prerouting: direction = queued.transit ? Direction::forward : Direction::inbound; break;
+    case Hook::forward: break;
+  }
+  return queued.reply ? opposite(direction) : direction;
+}
+
+std::uint32_t known_or(const Known<std::uint32_t>& field, std::uint32_t otherwise) {
+  return field.is_known() ? *field : otherwise;
+}
+
+}  // namespace
+
+void Engine::on(const PacketQueued& queued, Time now, Effects& effects) {
+  ++counters_.packets;
+  // 1. What cannot be read has no flow and no rule can name it.
+  const Parsed<Packet> packet = parse_packet(queued.bytes, queued.wire_length);
+  if (!packet.ok()) return on_unparsed(queued, packet.error(), now, effects);
+
+  // 2. Whose is it? The queue tells which way the packet travels. Another's DNAT in OUTPUT comes after
+  //    us, and is undone in INPUT after us: only conntrack knows which flow such an answer belongs to.
+  Context context{queued, *packet, FiveTuple::of(packet->endpoints), direction_of(queued), now, effects};
+  if (queued.reply) context.tuple = context.tuple.reversed();
+  const bool after_nat = queued.hook == Hook::input && queued.reply && !packet->icmp_error;
+  if (queued.conntrack && after_nat) context.tuple = *queued.conntrack;
+
+  // 3. Errors belong to the flow they speak of; the rest without flows is asked packet by packet.
+  if (packet->icmp_error) return on_icmp_error(context);
+  if (!has_flow(*packet)) return on_single_packet(context);
+  on_flow_packet(context);
+}
+
+void Engine::on_unparsed(const PacketQueued& queued, ParseError error, Time now, Effects& effects) {
+  counters_.malformed.add(error);
+  Record entry;
+  entry.time = now;
+  entry.direction = direction_of(queued);
+  entry.verdict = options_.unparsed;
+  entry.reason = Reason::unparsed;
+  entry.generation = generation_;
+  entry.interface = queued.interface;
+  entry.detail = to_string(error);
+  effects.records.push_back(std::move(entry));
+  give({queued.id, queued.foreign_mark}, {}, options_.unparsed, Reason::unparsed, effects);
+}
+
+void Engine::on_icmp_error(const Context& context) {
+  if (context.packet.has_inner) {
+    const FlowIndex index = flows_.find(FlowKey{FiveTuple::of(context.packet.inner)});
+    if (index != kNoFlow) {
+      const Flow& flow = flows_.at(index);
+      // An undecided flow has sent nothing on, so nobody can have an error to tell about it.
+      const bool pass = flow.state != FlowState::pending && lets_pass(flow.verdict);
+      return give(context.held(), flow.tuple, pass ? Verdict::accept : Verdict::drop, Reason::related,
+                  context.effects);
+    }
+  }
+  on_single_packet(context);
+}
+
+void Engine::on_single_packet(const Context& context) {
+  Evidence seen;
+  seen.tuple = context.tuple;
+  seen.direction = context.direction;
+  if (!context.queued.interface.empty()) seen.interface = context.queued.interface;
+  seen.uid = context.queued.uid;
+  seen.gid = context.queued.gid;
+  const Decision decision = decide_(*policy_, seen);
+  Decided decided{options_.on_overload, Reason::overload, Stage::none, kNoRule};  // nothing to wait with
+  if (const Decided* found = std::get_if<Decided>(&decision)) decided = *found;
+  if (is_reroute(decided.verdict)) ++counters_.reroute_refused;
+  decided.verdict = temporary(decided.verdict);
+
+  Record entry;
+  entry.time = context.now;
+  entry.tuple = context.tuple;
+  entry.direction = context.direction;
+  entry.verdict = decided.verdict;
+  entry.reason = decided.reason;
+  entry.stage = decided.stage;
+  if (decided.rule != kNoRule) entry.rule = policy_->rules()[decided.rule].name;
+  entry.generation = generation_;
+  entry.interface = context.queued.interface;
+  entry.uid = context.queued.uid;
+  entry.gid = context.queued.gid;
+  context.effects.records.push_back(std::move(entry));
+  give(context.held(), context.tuple, decided.verdict, decided.reason, context.effects);
+}
+
+void Engine::on_flow_packet(const Context& context) {
+  const FlowKey key{context.tuple};
+  FlowIndex index = flows_.find(key);
+  // 4. The tuple may be used again while the flow that had it before is still remembered.
+  if (index != kNoFlow && is_successor(context, flows_.at(index))) {
+    remove(flows_.at(index), index, Removal::erased, context.effects);
+    flows_.erase(index);
+    index = kNoFlow;
+  }
+  if (index == kNoFlow) {
+    index = open_flow(context.tuple, key, context.direction, context.now, context.effects);
+    Flow& flow = flows_.at(index);
+    flow.interface = static_cast<std::uint16_t>(interfaces_.number(context.queued.interface));
+    flow.tcp_sequence = context.packet.tcp_sequence;
+    // A packet against the flow's direction says nothing about the socket that began it.
+    flow.uid = known_or(context.queued.uid, kNoOwner);
+    flow.gid = known_or(context.queued.gid, kNoOwner);
+    changed(FlowChanged::Kind::opened, flow, context.effects);
+  }
+  Flow& flow = flows_.at(index);
+  ++flow.packets;
+  flow.bytes += context.packet.length;
+  flows_.touch(index, context.now);
+
+  // 5. Undecided: it waits with the others of its flow.
+  if (pending_.waits(index)) return hold(context, index);
+  // 6. Decided for good, but not (yet) in the kernel's hands: a retransmission of a refused first
+  //    packet, or a second packet that was on its way when the verdict was given.
+  const bool fresh = flow.state == FlowState::pending;
+  if (!fresh && !is_temporary(flow.verdict) && flow.generation == generation_) {
+    give(context.held(), flow.tuple, flow.verdict, Reason::cached, context.effects);
+    return follow_tcp(context, index);
+  }
+  // 7. Decide; every packet of a flow with a temporary verdict is asked again.
+  decide_flow(context, index);
+  follow_tcp(context, index);
+}
+
+bool Engine::is_successor(const Context& context, const Flow& flow) const {
+  if (flow.state == FlowState::pending) return false;
+  if (opens_connection(context.packet)) {
+    // The same SYN again is a retransmission; another sequence number is another connection
+    // (RFC 9293 §3.4.1: initial sequence numbers of incarnations differ).
+    return context.packet.tcp_sequence != flow.tcp_sequence || flow.state == FlowState::ended;
+  }
+  if (context.packet.endpoints.protocol == Protocol::tcp) return false;
+  // UDP: the socket that had this tuple is gone, or it is somebody else's now.
+  const std::uint32_t uid = known_or(context.queued.uid, kNoOwner);
+  const bool other_owner = uid != kNoOwner && flow.uid != kNoOwner && uid != flow.uid &&
+                           !context.queued.reply && flow.direction == Direction::outbound;
+  return flow.state == FlowState::ended || other_owner;
+}
+
+FlowIndex Engine::open_flow(const FiveTuple& tuple, const FlowKey& key, Direction direction, Time now,
+                            Effects& effects) {
+  const FlowIndex index = flows_.insert(key, tuple, now, [&](FlowIndex victim, const Flow& flow, Removal why) {
+    ++counters_.evicted;
+    remove(flow, victim, why, effects);
+  });
+  flows_.at(index).direction = direction;
+  ++counters_.opened;
+  return index;
+}
+
+void Engine::decide_flow(const Context& context, FlowIndex index) {
+  Flow& flow = flows_.at(index);
+  Evidence seen = evidence(flow);
+  // A verdict that stood in for one that did not come in time authorized nothing.
+  const bool stand_in = flow.reason == Reason::timed_out || flow.reason == Reason::overload;
+  const bool again = flow.state != FlowState::pending && !stand_in;
+  seen.reauthorize = again && !is_temporary(flow.verdict);
+  const Decision decision = decide_(*policy_, seen);
+  if (const Decided* decided = std::get_if<Decided>(&decision)) {
+    settle(flow, *decided, context.now, context.effects);
+    return give(context.held(), flow.tuple, flow.verdict, flow.reason, context.effects);
+  }
+  // Only the first authorization can wait: a flow that has a verdict keeps it meanwhile.
+  if (again) return give(context.held(), flow.tuple, flow.verdict, flow.reason, context.effects);
+  hold(context, index);
+}
+
+void Engine::hold(const Context& context, FlowIndex index) {
+  Flow& flow = flows_.at(index);
+  switch (pending_.hold(index, context.held(), context.now)) {
+    case Holding::held:
+      if (flow.state != FlowState::ended) flow.state = FlowState::pending;
+      return;
+    case Holding::folded:
+      return give(context.held(), flow.tuple, Verdict::drop, Reason::folded, context.effects);
+    case Holding::full: break;
+  }
+  if (!pending_.waits(index)) {  // nothing of it waits, so no answer would find it
+    settle(flow, {options_.on_overload, Reason::overload, Stage::none, kNoRule}, context.now, context.effects);
+  }
+  give(context.held(), flow.tuple, options_.on_overload, Reason::overload, context.effects);
+}
+
+// The end of a connection that still comes up. What the kernel carries ends by its own events.
+void Engine::follow_tcp(const Context& context, FlowIndex index) {
+  Flow& flow = flows_.at(index);
+  if (context.packet.endpoints.protocol != Protocol::tcp || flow.state != FlowState::active) return;
+  if (!lets_pass(flow.verdict)) return;  // nobody sees its flags
+  if ((context.packet.tcp_flags & tcp_flag::fin) != 0) {
+    const bool along = context.packet.endpoints.source == flow.tuple.source_address() &&
+                       context.packet.endpoints.source_port == flow.tuple.source_port;
+    flow.closing = static_cast<std::uint8_t>(flow.closing | (along ? 1 : 2));
+  }
+  if ((context.packet.tcp_flags & tcp_flag::rst) == 0 && flow.closing != 3) return;
+  flows_.end(index, context.now);
+  changed(FlowChanged::Kind::ended, flows_.at(index), context.effects);
+}
+
+}  // namespace tollgate
