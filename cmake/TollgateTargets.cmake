@@ -5,7 +5,8 @@ add_library(tollgate_options INTERFACE)
 target_compile_options(tollgate_options INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wconversion;-Wshadow;-Wnon-virtual-dtor;-Werror>
   $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wconversion;-Werror>)
-target_include_directories(tollgate_options INTERFACE ${PROJECT_SOURCE_DIR}/include)
+# "tollgate/FOLDER/x.hpp" of the core, "linux/x.hpp" and the like of the shell.
+target_include_directories(tollgate_options INTERFACE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
 if(TOLLGATE_SANITIZE)
   target_compile_options(tollgate_options INTERFACE
     -fsanitize=${TOLLGATE_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
