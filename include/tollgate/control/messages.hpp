@@ -17,7 +17,7 @@
 namespace tollgate {
 
 // What goes over the control socket, as values. to_json gives exactly the members that the Varlink
-// interface description (control/interface.hpp) promises; from_json refuses anything else.
+// interface description (control/interface.hpp) promises, null for what is absent.
 
 struct Status {
   std::string version;
@@ -74,7 +74,9 @@ struct FlowEntry {
 };
 
 struct FlowEvent {
-  std::string change;  // "opened" "decided" "ended" "removed"
+  // "present" (was there when the watching began), "opened", "decided", "ended", "removed". `flow`
+  // is how the flow is then: a watcher may simply replace what it knew.
+  std::string change;
   FlowEntry flow;
 };
 
@@ -94,6 +96,13 @@ struct ExplainRequest {
   std::uint16_t source_port = 0, destination_port = 0;
   std::string interface;  // "" empty
   std::optional<std::uint32_t> uid, gid;
+};
+
+// One rule of the policy in force.
+struct RuleEntry {
+  std::string name, file;
+  std::uint32_t line = 0;
+  std::string verdict, stage;
 };
 
 struct Explanation {
@@ -116,11 +125,22 @@ boost::json::value to_json(const FlowEvent& event);
 boost::json::value to_json(const FlowFilter& filter);
 boost::json::value to_json(const ExplainRequest& request);
 boost::json::value to_json(const Explanation& explanation);
+boost::json::value to_json(const RuleEntry& rule);
 boost::json::value to_json(const Diagnostic& diagnostic);
+boost::json::value to_json(const Diagnostics& diagnostics);  // an array
 
-// The error names the member: "parameters.port: not a number from 0 to 65535".
+// What somebody asks: members that the interface does not have are refused, and values that make no
+// sense. The error names the member: "port: not a whole number from 0 to 65535".
 Result<FlowFilter, std::string> filter_from_json(const boost::json::value& value);
 Result<ExplainRequest, std::string> explain_from_json(const boost::json::value& value);
+
+// What a daemon answers: members that we do not know are those of a newer one, and ignored.
+Result<Status, std::string> status_from_json(const boost::json::value& value);
+Result<Status::PolicyState, std::string> policy_state_from_json(const boost::json::value& value);
+Result<FlowEntry, std::string> flow_from_json(const boost::json::value& value);
+Result<FlowEvent, std::string> event_from_json(const boost::json::value& value);
+Result<Explanation, std::string> explanation_from_json(const boost::json::value& value);
+Result<RuleEntry, std::string> rule_from_json(const boost::json::value& value);
 Result<Diagnostics, std::string> diagnostics_from_json(const boost::json::value& value);
 
 }  // namespace tollgate

@@ -3,10 +3,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <vector>
+#include <optional>
 
 #include "tollgate/base/diagnostic.hpp"
 #include "tollgate/control/messages.hpp"
+#include "tollgate/policy/policy.hpp"
 
 namespace tollgate {
 
@@ -16,8 +17,14 @@ class ControlService {
  public:
   virtual ~ControlService() = default;
   virtual Status status() = 0;
-  // Calls `each` for every flow until it returns false.
-  virtual void flows(const std::function<bool(const FlowEntry&)>& each) = 0;
+  // A part of the flow table: looks at no more than `limit` places of it from `from` (at first 0)
+  // on, calls `each` for the flows there, and returns the place to go on at; nullopt at the end. A
+  // flow that stays is seen once, whatever comes and goes between two calls; one that comes or goes
+  // meanwhile may be seen or not. So nobody holds a copy of the table, nor the loop for long.
+  virtual std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit,
+                                             const std::function<void(const FlowEntry&)>& each) = 0;
+  // The one in force; never null.
+  virtual PolicyPointer policy() = 0;
   // Empty when the new policy is in force; else why the old one stays.
   virtual Diagnostics reload() = 0;
   virtual Explanation explain(const ExplainRequest& request) = 0;

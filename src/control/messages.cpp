@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tollgate/control/messages.hpp"
+
+#include <array>
+#include <utility>
+
+#include "json_codec.hpp"
+
+namespace tollgate {
+
+template <class Visitor>
+void members(Visitor& visit, Like<Status::PolicyState> auto& policy) {
+  visit("generation", policy.generation);
+  visit("rules", policy.rules);
+  visit("loaded", policy.loaded);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Status::Flows> auto& flows) {
+  visit("active", flows.active);
+  visit("ended", flows.ended);
+  visit("pending", flows.pending);
+  visit("limit", flows.limit);
+  visit("evicted", flows.evicted);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Status::Queue> auto& queue) {
+  visit("received", queue.received);
+  visit("verdicts", queue.verdicts);
+  visit("kernel_dropped", queue.kernel_dropped);
+  visit("user_dropped", queue.user_dropped);
+  visit("enobufs", queue.enobufs);
+  visit("pending_packets", queue.pending_packets);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Status::Log> auto& log) {
+  visit("written", log.written);
+  visit("suppressed", log.suppressed);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Status> auto& status) {
+  visit("version", status.version);
+  visit("uptime_seconds", status.uptime_seconds);
+  visit("backend", status.backend);
+  visit("mark_path", status.mark_path);
+  visit("fail", status.fail);
+  visit("policy", status.policy);
+  visit("flows", status.flows);
+  visit("queue", status.queue);
+  visit("malformed", status.malformed);
+  visit("reasons", status.reasons);
+  visit("log", status.log);
+  visit("errors", status.errors);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<FlowEntry> auto& flow) {
+  visit("id", flow.id);
+  visit("protocol", flow.protocol);
+  visit("direction", flow.direction);
+  visit("source", flow.source);
+  visit("source_port", flow.source_port);
+  visit("destination", flow.destination);
+  visit("destination_port", flow.destination_port);
+  visit("icmp_id", flow.icmp_id);
+  visit("icmp_type", flow.icmp_type);
+  visit("icmp_code", flow.icmp_code);
+  visit("interface", flow.interface);
+  visit("uid", flow.uid);
+  visit("verdict", flow.verdict);
+  visit("rule", flow.rule);
+  visit("stage", flow.stage);
+  visit("reason", flow.reason);
+  visit("state", flow.state);
+  visit("adopted", flow.adopted);
+  visit("first_seen", flow.first_seen);
+  visit("last_active", flow.last_active);
+  visit("generation", flow.generation);
+  visit("packets", flow.packets);
+  visit("bytes", flow.bytes);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<FlowEvent> auto& event) {
+  visit("change", event.change);
+  visit("flow", event.flow);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<FlowFilter> auto& filter) {
+  visit("protocol", filter.protocol);
+  visit("direction", filter.direction);
+  visit("verdict", filter.verdict);
+  visit("state", filter.state);
+  visit("rule", filter.rule);
+  visit("address", filter.address);
+  visit("port", filter.port);
+  visit("uid", filter.uid);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<ExplainRequest> auto& request) {
+  visit("direction", request.direction);
+  visit("protocol", request.protocol);
+  visit("source", request.source);
+  visit("destination", request.destination);
+  visit.defaulted("source_port", request.source_port);
+  visit.defaulted("destination_port", request.destination_port);
+  visit.defaulted("interface", request.interface);
+  visit("uid", request.uid);
+  visit("gid", request.gid);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Explanation::Tried> auto& tried) {
+  visit("rule", tried.rule);
+  visit("file", tried.file);
+  visit("line", tried.line);
+  visit("match", tried.match);
+  visit("why", tried.why);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Explanation> auto& explanation) {
+  visit("tried", explanation.tried);
+  visit("verdict", explanation.verdict);
+  visit("rule", explanation.rule);
+  visit("stage", explanation.stage);
+  visit("reason", explanation.reason);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<RuleEntry> auto& rule) {
+  visit("name", rule.name);
+  visit("file", rule.file);
+  visit("line", rule.line);
+  visit("verdict", rule.verdict);
+  visit("stage", rule.stage);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Diagnostic> auto& diagnostic) {
+  visit("file", diagnostic.file);
+  visit("line", diagnostic.line);
+  visit("column", diagnostic.column);
+  visit("message", diagnostic.message);
+}
+
+boost::json::value to_json(const Status& status) { return JsonWriter::encode(status); }
+boost::json::value to_json(const FlowEntry& flow) { return JsonWriter::encode(flow); }
+boost::json::value to_json(const FlowEvent& event) { return JsonWriter::encode(event); }
+boost::json::value to_json(const FlowFilter& filter) { return JsonWriter::encode(filter); }
+boost::json::value to_json(const ExplainRequest& request) { return JsonWriter::encode(request); }
+boost::json::value to_json(const Explanation& explanation) { return JsonWriter::encode(explanation); }
+boost::json::value to_json(const RuleEntry& rule) { return JsonWriter::encode(rule); }
+boost::json::value to_json(const Diagnostic& diagnostic) { return JsonWriter::encode(diagnostic); }
+boost::json::value to_json(const Diagnostics& diagnostics) { return JsonWriter::encode(diagnostics); }
+
+namespace {
+
+template <class T>
+Result<T, std::string> read(const boost::json::value& value, UnknownMembers unknown) {
+  T out;
+  std::string error = JsonReader::decode(value, out, unknown);
+  if (error.empty()) return out;
+  // The outermost value has no name of its own.
+  error.erase(0, error.starts_with(": ") ? 2 : error.starts_with(".") ? 1 : 0);
+  return error;
+}
+
+bool is_state(std::string_view word) {
+  constexpr std::array<std::string_view, 4> kStates{"pending", "inspecting", "active", "ended"};
+  for (std::string_view state : kStates) {
+    if (state == word) return true;
+  }
+  return false;
+}
+
+// The words of a filter are those of a flow, so that a typing error does not look like "no flows".
+std::string check(FlowFilter& filter) {
+  if (filter.protocol) {
+    const std::optional<Protocol> protocol = parse_protocol(*filter.protocol);
+    if (!protocol) return "protocol: no such protocol (a name like tcp, or a number from 0 to 255)";
+    filter.protocol = to_string(*protocol);
+  }
+  if (filter.direction && !parse_direction(*filter.direction)) {
+    return "direction: not outbound, inbound or forward";
+  }
+  if (filter.verdict && !parse_verdict(*filter.verdict)) {
+    return "verdict: no such verdict (accept, permanent-block, reroute-tunnel, …)";
+  }
+  if (filter.state && !is_state(*filter.state)) return "state: not pending, inspecting, active or ended";
+  if (filter.address && !Prefix::parse(*filter.address)) {
+    return "address: not an address, nor a network like 10.0.0.0/8 without host bits";
+  }
+  return "";
+}
+
+bool same(const std::optional<std::string>& wanted, std::string_view have) { return !wanted || *wanted == have; }
+
+bool inside(const Prefix& network, const std::string& text) {
+  const std::optional<IpAddress> address = IpAddress::parse(text);
+  return address && network.contains(*address);
+}
+
+}  // namespace
+
+Result<FlowFilter, std::string> filter_from_json(const boost::json::value& value) {
+  Result<FlowFilter, std::string> filter = read<FlowFilter>(value, UnknownMembers::refuse);
+  if (!filter) return filter;
+  std::string error = check(*filter);
+  if (!error.empty()) return error;
+  return filter;
+}
+
+Result<ExplainRequest, std::string> explain_from_json(const boost::json::value& value) {
+  Result<ExplainRequest, std::string> request = read<ExplainRequest>(value, UnknownMembers::refuse);
+  if (request && request->source.family() != request->destination.family()) {
+    return std::string{"destination: not of the same family (IPv4, IPv6) as source"};
+  }
+  return request;
+}
+
+Result<Status, std::string> status_from_json(const boost::json::value& value) {
+  return read<Status>(value, UnknownMembers::ignore);
+}
+Result<Status::PolicyState, std::string> policy_state_from_json(const boost::json::value& value) {
+  return read<Status::PolicyState>(value, UnknownMembers::ignore);
+}
+Result<FlowEntry, std::string> flow_from_json(const boost::json::value& value) {
+  return read<FlowEntry>(value, UnknownMembers::ignore);
+}
+Result<FlowEvent, std::string> event_from_json(const boost::json::value& value) {
+  return read<FlowEvent>(value, UnknownMembers::ignore);
+}
+Result<Explanation, std::string> explanation_from_json(const boost::json::value& value) {
+  return read<Explanation>(value, UnknownMembers::ignore);
+}
+Result<RuleEntry, std::string> rule_from_json(const boost::json::value& value) {
+  return read<RuleEntry>(value, UnknownMembers::ignore);
+}
+Result<Diagnostics, std::string> diagnostics_from_json(const boost::json::value& value) {
+  return read<Diagnostics>(value, UnknownMembers::ignore);
+}
+
+bool FlowFilter::matches(const FlowEntry& flow) const {
+  if (!same(protocol, flow.protocol) || !same(direction, flow.direction) || !same(state, flow.state) ||
+      !same(rule, flow.rule)) {
+    return false;
+  }
+  if (verdict && verdict != flow.verdict) return false;
+  if (uid && uid != flow.uid) return false;
+  if (port && *port != flow.source_port && *port != flow.destination_port) return false;
+  if (!address) return true;
+  const std::optional<Prefix> network = Prefix::parse(*address);
+  return network && (inside(*network, flow.source) || inside(*network, flow.destination));
+}
+
+}  // namespace tollgate
