@@ -27,6 +27,9 @@ std::string_view to_string(InvalidHandling value);
 std::string_view to_string(LoopbackHandling value);
 std::string_view to_string(RulesetHandling value);
 
+// The highest queue.number: kQueueCount (ruleset/queue_layout.hpp) numbers from there end at 65535.
+inline constexpr std::uint16_t kMostQueueNumber = 65530;
+
 // Where a reroute verdict delivers to. A family without an address is not rerouted: a policy that
 // asks for it is told so at the packet (block, counted).
 struct RerouteTarget {
