@@ -3,6 +3,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,9 +18,19 @@ enum class Family : std::uint8_t { ipv4 = 4, ipv6 = 6 };
 class IpAddress {
  public:
   constexpr IpAddress() = default;  // 0.0.0.0
-  static IpAddress v4(std::array<std::uint8_t, 4> bytes);
-  static IpAddress v6(std::array<std::uint8_t, 16> bytes);
-  // The text forms of inet_pton(3): dotted quad, RFC 4291 §2.2. No zone, no brackets, no blanks.
+  static constexpr IpAddress v4(std::array<std::uint8_t, 4> bytes) {
+    IpAddress address;
+    for (std::size_t i = 0; i < bytes.size(); ++i) address.bytes_[i] = bytes[i];
+    return address;
+  }
+  static constexpr IpAddress v6(std::array<std::uint8_t, 16> bytes) {
+    IpAddress address;
+    address.family_ = Family::ipv6;
+    address.bytes_ = bytes;
+    return address;
+  }
+  // The text forms of inet_pton(3): dotted quad without leading zeros, RFC 4291 §2.2. No zone, no
+  // brackets, no blanks.
   static std::optional<IpAddress> parse(std::string_view text);
 
   Family family() const { return family_; }
@@ -27,7 +38,7 @@ class IpAddress {
   unsigned bits() const { return family_ == Family::ipv4 ? 32 : 128; }
   bool is_loopback() const;   // 127.0.0.0/8, ::1
   bool is_multicast() const;  // 224.0.0.0/4, ff00::/8
-  // RFC 5952 for IPv6.
+  // RFC 5952 for IPv6; an IPv4-mapped address as "::ffff:192.0.2.1" (its §5).
   std::string to_string() const;
 
   friend auto operator<=>(const IpAddress&, const IpAddress&) = default;

@@ -25,12 +25,17 @@ enum class Protocol : std::uint8_t {
 };
 
 // TCP, UDP, UDP-Lite, SCTP and DCCP carry source and destination port in their first four bytes.
-bool has_ports(Protocol protocol);
-bool is_icmp(Protocol protocol);
+constexpr bool has_ports(Protocol protocol) {
+  return protocol == Protocol::tcp || protocol == Protocol::udp || protocol == Protocol::udplite ||
+         protocol == Protocol::sctp || protocol == Protocol::dccp;
+}
+constexpr bool is_icmp(Protocol protocol) {
+  return protocol == Protocol::icmp || protocol == Protocol::icmpv6;
+}
 
 // "tcp", "icmpv6", …; the decimal number for those without a name.
 std::string to_string(Protocol protocol);
-// The inverse; also decimal 0..255. nullopt for anything else.
+// The inverse; also decimal 0..255, without sign or leading zeros. nullopt for anything else.
 std::optional<Protocol> parse_protocol(std::string_view text);
 
 }  // namespace tollgate
