@@ -187,7 +187,8 @@ class JsonReader {
     }
     return "";
   }
-  static std::string decode_counts(const boost::json::value& value, std::map<std::string, std::uint64_t>& out) {
+  static std::string decode_counts(const boost::json::value& value,
+                                   std::map<std::string, std::uint64_t>& out) {
     const boost::json::object* object = value.if_object();
     if (object == nullptr) return ": not an object";
     out.clear();

@@ -199,7 +199,9 @@ std::string check(FlowFilter& filter) {
   return "";
 }
 
-bool same(const std::optional<std::string>& wanted, std::string_view have) { return !wanted || *wanted == have; }
+bool same(const std::optional<std::string>& wanted, std::string_view have) {
+  return !wanted || *wanted == have;
+}
 
 bool inside(const Prefix& network, const std::string& text) {
   const std::optional<IpAddress> address = IpAddress::parse(text);

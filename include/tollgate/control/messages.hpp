@@ -46,7 +46,7 @@ struct Status {
   struct Log {
     std::uint64_t written = 0, suppressed = 0;
   } log;
-  std::map<std::string, std::uint64_t> errors;     // what went wrong and was survived, by name
+  std::map<std::string, std::uint64_t> errors;  // what went wrong and was survived, by name
 };
 
 // One flow as people and programs see it (`flows`, `replay`).
@@ -57,17 +57,17 @@ struct FlowEntry {
   std::uint16_t source_port = 0;
   std::string destination;
   std::uint16_t destination_port = 0;
-  std::optional<std::uint16_t> icmp_id;          // ICMP flows: then the ports are 0
+  std::optional<std::uint16_t> icmp_id;  // ICMP flows: then the ports are 0
   std::optional<std::uint8_t> icmp_type, icmp_code;
-  std::string interface;                // "" when not known
+  std::string interface;  // "" when not known
   std::optional<std::uint32_t> uid;
-  std::optional<std::string> verdict;   // none while the first decision is pending
-  std::string rule;                     // "" when none decided
+  std::optional<std::string> verdict;  // none while the first decision is pending
+  std::string rule;                    // "" when none decided
   std::string stage;
   std::string reason;
-  std::string state;                    // "pending" "inspecting" "active" "ended"
+  std::string state;  // "pending" "inspecting" "active" "ended"
   bool adopted = false;
-  double first_seen = 0;                // Unix seconds
+  double first_seen = 0;  // Unix seconds
   double last_active = 0;
   std::uint32_t generation = 0;
   std::uint64_t packets = 0, bytes = 0;
@@ -83,8 +83,8 @@ struct FlowEvent {
 // Empty fields match every flow.
 struct FlowFilter {
   std::optional<std::string> protocol, direction, verdict, state, rule;
-  std::optional<std::string> address;   // either end; an address or a network
-  std::optional<std::uint16_t> port;    // either end
+  std::optional<std::string> address;  // either end; an address or a network
+  std::optional<std::uint16_t> port;   // either end
   std::optional<std::uint32_t> uid;
   bool matches(const FlowEntry& flow) const;
 };
@@ -114,7 +114,7 @@ struct Explanation {
   };
   std::vector<Tried> tried;  // in order, up to the one that decides
   std::string verdict;
-  std::string rule;          // "" when the default decided
+  std::string rule;  // "" when the default decided
   std::string stage;
   std::string reason;
 };

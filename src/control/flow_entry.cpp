@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tollgate/control/flow_entry.hpp"
+
+#include <variant>
+
+#include "tollgate/engine/decide.hpp"
+
+namespace tollgate {
+
+namespace {
+
+// RFC 792, RFC 4443 §4: the messages whose second word begins with an identifier that we keep.
+bool has_echo_id(Protocol protocol, unsigned type) {
+  return protocol == Protocol::icmp ? type == 0 || type == 8 : type == 128 || type == 129;
+}
+
+void describe_ports(const FiveTuple& tuple, FlowEntry& entry) {
+  if (!is_icmp(tuple.protocol)) {
+    entry.source_port = tuple.source_port;
+    entry.destination_port = tuple.destination_port;
+    return;
+  }
+  entry.icmp_type = static_cast<std::uint8_t>(tuple.destination_port >> 8);
+  entry.icmp_code = static_cast<std::uint8_t>(tuple.destination_port & 0xff);
+  if (has_echo_id(tuple.protocol, *entry.icmp_type)) entry.icmp_id = tuple.source_port;
+}
+
+std::string_view word(Match match) {
+  switch (match) {
+    case Match::no:
+      return "no";
+    case Match::yes:
+      return "yes";
+    case Match::unknown:
+      return "unknown";
+  }
+  return "";
+}
+
+Evidence evidence(const ExplainRequest& request) {
+  Evidence seen;
+  seen.tuple.source = request.source.bytes();
+  seen.tuple.destination = request.destination.bytes();
+  seen.tuple.source_port = request.source_port;
+  seen.tuple.destination_port = request.destination_port;
+  seen.tuple.protocol = request.protocol;
+  seen.tuple.family = request.source.family();
+  seen.direction = request.direction;
+  if (!request.interface.empty()) seen.interface = std::string_view{request.interface};
+  if (request.uid) seen.uid = *request.uid;
+  if (request.gid) seen.gid = *request.gid;
+  return seen;
+}
+
+}  // namespace
+
+FlowEntry describe(const Engine& engine, const Flow& flow) {
+  FlowEntry entry;
+  entry.id = flow.id.value;
+  entry.protocol = to_string(flow.tuple.protocol);
+  entry.direction = to_string(flow.direction);
+  entry.source = flow.tuple.source_address().to_string();
+  entry.destination = flow.tuple.destination_address().to_string();
+  describe_ports(flow.tuple, entry);
+  entry.interface = engine.interface_name(flow.interface);
+  if (flow.uid != kNoOwner) entry.uid = flow.uid;
+  entry.state = to_string(flow.state);
+  entry.adopted = flow.adopted;
+  if (flow.state != FlowState::pending) {
+    entry.verdict = to_string(flow.verdict);
+    entry.rule = engine.rule_name(flow.rule);
+    entry.stage = to_string(flow.stage);
+    entry.reason = to_string(flow.reason);
+  }
+  entry.first_seen = unix_seconds(flow.first_seen);
+  entry.last_active = unix_seconds(flow.last_active);
+  entry.generation = flow.generation.value;
+  entry.packets = flow.packets;
+  entry.bytes = flow.bytes;
+  return entry;
+}
+
+Explanation explain(const Policy& policy, const ExplainRequest& request) {
+  const Evidence seen = evidence(request);
+  Explanation explanation;
+  for (TriedRule& tried : policy.explain(seen)) {
+    const Rule& rule = policy.rules()[tried.rule];
+    explanation.tried.push_back(
+        {rule.name, rule.file, rule.line, std::string{word(tried.match)}, std::move(tried.why)});
+  }
+  const Decision decision = decide(policy, seen);
+  if (const auto* decided = std::get_if<Decided>(&decision)) {
+    explanation.verdict = to_string(decided->verdict);
+    if (decided->rule != kNoRule) explanation.rule = policy.rules()[decided->rule].name;
+    explanation.stage = to_string(decided->stage);
+    explanation.reason = to_string(decided->reason);
+  } else {
+    const std::uint32_t rule = std::get<Waits>(decision).rule;
+    explanation.verdict = "pending";
+    if (rule != kNoRule) explanation.rule = policy.rules()[rule].name;
+  }
+  return explanation;
+}
+
+}  // namespace tollgate

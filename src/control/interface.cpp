@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tollgate/control/interface.hpp"
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+#include <utility>
+
+#include "interface_text.hpp"
+
+namespace tollgate {
+
+namespace {
+
+using Routed = Result<Request, VarlinkReply>;
+
+VarlinkReply invalid_parameter(const std::string& error) {
+  // "filter.port: not a …": the standard wants the name; what is wrong with it goes beside it.
+  const std::size_t colon = error.find(": ");
+  boost::json::object parameters;
+  parameters["parameter"] = error.substr(0, colon);
+  if (colon != std::string::npos) parameters["message"] = error.substr(colon + 2);
+  return error_reply(varlink_error::invalid_parameter, std::move(parameters));
+}
+
+template <class Empty>
+Routed without_parameters(const boost::json::object& parameters) {
+  if (parameters.empty()) return Request{Empty{}};
+  return invalid_parameter(std::string{parameters.begin()->key()} + ": no such member");
+}
+
+template <class WithFilter>
+Routed with_filter(const boost::json::object& parameters) {
+  FlowFilter filter;
+  for (const auto& member : parameters) {
+    if (member.key() != "filter") return invalid_parameter(std::string{member.key()} + ": no such member");
+    if (member.value().is_null()) continue;
+    Result<FlowFilter, std::string> read = filter_from_json(member.value());
+    if (!read) {
+      const bool whole = read.error().find(": ") == std::string::npos;
+      return invalid_parameter((whole ? "filter: " : "filter.") + read.error());
+    }
+    filter = std::move(*read);
+  }
+  return Request{WithFilter{std::move(filter)}};
+}
+
+Routed explain_request(const boost::json::object& parameters) {
+  Result<ExplainRequest, std::string> read = explain_from_json(parameters);
+  if (!read) return invalid_parameter(read.error());
+  return Request{request::Explain{std::move(*read)}};
+}
+
+Routed description_request(const boost::json::object& parameters) {
+  for (const auto& member : parameters) {
+    if (member.key() != "interface") return invalid_parameter(std::string{member.key()} + ": no such member");
+  }
+  const boost::json::value* name = parameters.if_contains("interface");
+  if (name == nullptr || !name->is_string()) return invalid_parameter("interface: not a string");
+  return Request{request::GetInterfaceDescription{std::string{name->get_string()}}};
+}
+
+struct Method {
+  std::string_view interface;
+  std::string_view name;
+  Access access;  // that it needs
+  bool more;      // answers with several replies, and only so
+  Routed (*read)(const boost::json::object& parameters);
+};
+
+constexpr std::array<Method, 8> kMethods{{
+    {kServiceInterface, "GetInfo", Access::own_flows, false, &without_parameters<request::GetInfo>},
+    {kServiceInterface, "GetInterfaceDescription", Access::own_flows, false, &description_request},
+    {kInterface, "Status", Access::everything, false, &without_parameters<request::Status>},
+    {kInterface, "ListFlows", Access::own_flows, true, &with_filter<request::ListFlows>},
+    {kInterface, "WatchFlows", Access::own_flows, true, &with_filter<request::WatchFlows>},
+    {kInterface, "Reload", Access::everything, false, &without_parameters<request::Reload>},
+    {kInterface, "Explain", Access::everything, false, &explain_request},
+    {kInterface, "GetRules", Access::everything, true, &without_parameters<request::GetRules>},
+}};
+
+}  // namespace
+
+std::string_view interface_description(std::string_view interface) {
+  if (interface == kServiceInterface) return kServiceText;
+  if (interface == kInterface) return kTollgateText;
+  return {};
+}
+
+Routed route(const VarlinkCall& call, Access access) {
+  const std::size_t dot = call.method.rfind('.');
+  const std::string interface = call.method.substr(0, dot == std::string::npos ? 0 : dot);
+  const std::string name = call.method.substr(dot == std::string::npos ? 0 : dot + 1);
+  if (interface_description(interface).empty()) {
+    return error_reply(varlink_error::interface_not_found, {{"interface", interface}});
+  }
+  const auto* method = std::find_if(kMethods.begin(), kMethods.end(), [&](const Method& candidate) {
+    return candidate.interface == interface && candidate.name == name;
+  });
+  if (method == kMethods.end()) return error_reply(varlink_error::method_not_found, {{"method", name}});
+  // An ordinary reply would confirm the upgrade.
+  if (call.upgrade) return error_reply(varlink_error::method_not_implemented, {{"method", name}});
+  if (method->access == Access::everything && access != Access::everything) {
+    return error_reply(varlink_error::permission_denied);
+  }
+  if (method->more && !call.more) return error_reply(varlink_error::expected_more);
+  return method->read(call.parameters);
+}
+
+VarlinkReply error_reply(const char* error, boost::json::object parameters) {
+  return VarlinkReply{std::move(parameters), false, error};
+}
+
+VarlinkReply info_reply(std::string_view version) {
+  return VarlinkReply{{{"vendor", "tollgate"},
+                       {"product", "tollgated"},
+                       {"version", version},
+                       {"url", ""},
+                       {"interfaces", boost::json::array{kServiceInterface, kInterface}}},
+                      false,
+                      ""};
+}
+
+VarlinkReply description_reply(const std::string& interface) {
+  const std::string_view description = interface_description(interface);
+  if (description.empty()) return error_reply(varlink_error::interface_not_found, {{"interface", interface}});
+  return VarlinkReply{{{"description", description}}, false, ""};
+}
+
+VarlinkReply refused_reply(const Diagnostics& why) {
+  const std::size_t listed = std::min(why.size(), kMaxDiagnostics);
+  boost::json::array diagnostics;
+  diagnostics.reserve(listed);
+  for (std::size_t i = 0; i < listed; ++i) diagnostics.push_back(to_json(why[i]));
+  return error_reply(varlink_error::policy_refused,
+                     {{"diagnostics", std::move(diagnostics)}, {"omitted", why.size() - listed}});
+}
+
+}  // namespace tollgate

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string_view>
+
+namespace tollgate {
+
+// The standard interface (varlink.org, Service), with the errors that later editions added.
+inline constexpr std::string_view kServiceText =
+    R"idl(# Every Varlink service has this interface: what the service is, and what it can be asked.
+interface org.varlink.service
+
+# Who made the service, and the interfaces that it has.
+method GetInfo() -> (
+  vendor: string,
+  product: string,
+  version: string,
+  url: string,
+  interfaces: []string
+)
+
+# The definition of one of these interfaces.
+method GetInterfaceDescription(interface: string) -> (description: string)
+
+# There is no such interface.
+error InterfaceNotFound (interface: string)
+
+# The interface has no such method.
+error MethodNotFound (method: string)
+
+# The interface has the method, this service does not.
+error MethodNotImplemented (method: string)
+
+# A parameter is missing, unknown, or has a value that makes no sense.
+error InvalidParameter (parameter: string)
+
+# The caller may not ask this.
+error PermissionDenied ()
+
+# The method answers with several replies: call it with "more".
+error ExpectedMore ()
+)idl";
+
+inline constexpr std::string_view kTollgateText =
+    R"idl(# The tollgate daemon: what it does to which connection, and why.
+#
+# Root, the daemon's user and members of the control group may ask everything. Everybody else may
+# call ListFlows and WatchFlows and sees the flows whose socket is their own. Times are seconds
+# since 1970-01-01 UTC.
+interface io.tollgate
+
+type Direction (outbound, inbound, forward)
+
+type FlowState (pending, inspecting, active, ended)
+
+type PolicyState (
+  # Counts the policies that were in force since start.
+  generation: int,
+  rules: int,
+  # When it was loaded.
+  loaded: float
+)
+
+type FlowCounts (
+  active: int,
+  ended: int,
+  pending: int,
+  limit: int,
+  evicted: int
+)
+
+type QueueCounts (
+  received: int,
+  # Packets by verdict.
+  verdicts: [string]int,
+  # The kernel's queue was full.
+  kernel_dropped: int,
+  # The daemon's socket was full.
+  user_dropped: int,
+  # How often the kernel said so.
+  enobufs: int,
+  pending_packets: int
+)
+
+type LogCounts (
+  written: int,
+  suppressed: int
+)
+
+# One connection, named in the direction of its first packet.
+type Flow (
+  id: int,
+  # tcp, udp, icmp, …; the number where it has no name.
+  protocol: string,
+  direction: Direction,
+  source: string,
+  source_port: int,
+  destination: string,
+  destination_port: int,
+  # Of ICMP flows only; their ports are 0.
+  icmp_id: ?int,
+  icmp_type: ?int,
+  icmp_code: ?int,
+  # Empty when it is not known.
+  interface: string,
+  uid: ?int,
+  # accept, block, drop, permanent-accept, permanent-block, permanent-drop, reroute-nameserver or
+  # reroute-tunnel; none while the first decision is pending.
+  verdict: ?string,
+  # The rule that gave the verdict; empty when none did.
+  rule: string,
+  stage: string,
+  reason: string,
+  state: FlowState,
+  # It was there before the daemon.
+  adopted: bool,
+  first_seen: float,
+  last_active: float,
+  # Of the policy that gave the verdict.
+  generation: int,
+  packets: int,
+  bytes: int
+)
+
+# What is given must fit; what is not given fits every flow.
+type Filter (
+  protocol: ?string,
+  direction: ?Direction,
+  verdict: ?string,
+  state: ?FlowState,
+  rule: ?string,
+  # Either end: an address, or a network like 10.0.0.0/8.
+  address: ?string,
+  # Either end.
+  port: ?int,
+  uid: ?int
+)
+
+type TriedRule (
+  rule: string,
+  file: string,
+  line: int,
+  match: (yes, no, unknown),
+  why: string
+)
+
+type Rule (
+  name: string,
+  file: string,
+  line: int,
+  verdict: string,
+  # The earliest stage at which the rule can decide.
+  stage: string
+)
+
+# Line and column count from 1; 0 stands for the whole file.
+type Diagnostic (
+  file: string,
+  line: int,
+  column: int,
+  message: string
+)
+
+# How the daemon is.
+method Status() -> (
+  version: string,
+  uptime_seconds: float,
+  backend: string,
+  mark_path: string,
+  fail: string,
+  policy: PolicyState,
+  flows: FlowCounts,
+  queue: QueueCounts,
+  # Packets that could not be read, by reason.
+  malformed: [string]int,
+  # Packets by the reason for their verdict.
+  reasons: [string]int,
+  log: LogCounts,
+  # What went wrong and was survived, by name.
+  errors: [string]int
+)
+
+# The flows, one a reply; a single reply without a flow when there is none. Needs "more".
+method ListFlows(filter: ?Filter) -> (flow: ?Flow)
+
+# The present flows (present), one a reply, then one reply without a flow (listed), then every
+# change, until the caller closes the connection. A flow's change may come before its being listed:
+# each reply has the flow as it is then. A caller that does not read is disconnected. Needs "more".
+method WatchFlows(filter: ?Filter) -> (
+  change: (present, listed, opened, decided, ended, removed),
+  flow: ?Flow
+)
+
+# Loads the policy anew. When it is refused, the old one stays in force.
+method Reload() -> (policy: PolicyState)
+
+# What the policy says to such a flow: the rules tried, in order, up to the one that decides.
+# For ICMP destination_port is type * 256 + code.
+method Explain(
+  direction: Direction,
+  protocol: string,
+  source: string,
+  destination: string,
+  source_port: ?int,
+  destination_port: ?int,
+  interface: ?string,
+  uid: ?int,
+  gid: ?int
+) -> (
+  tried: []TriedRule,
+  verdict: string,
+  rule: string,
+  stage: string,
+  reason: string
+)
+
+# The rules in force, in order, one a reply; a single reply without a rule when there is none. Needs
+# "more".
+method GetRules() -> (rule: ?Rule)
+
+# The policy has errors. Of very many only the first are listed, the others counted.
+error PolicyRefused (diagnostics: []Diagnostic, omitted: int)
+)idl";
+
+}  // namespace tollgate
