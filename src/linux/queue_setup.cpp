@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "queue_setup.hpp"
+
+#include <arpa/inet.h>
+#include <libmnl/libmnl.h>
+// libnetfilter_queue's header does not say what it needs.
+#include <libnetfilter_queue/libnetfilter_queue.h>
+#include <linux/netfilter/nfnetlink_queue.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+#include "netlink_reader.hpp"
+#include "queue_statistics.hpp"
+#include "tollgate/ruleset/queue_layout.hpp"
+
+namespace tollgate {
+
+namespace {
+
+// The kernel copies no more than this (nfnetlink_queue.c), whatever it is asked for.
+constexpr int kWholePacket = 0xffff;
+constexpr std::size_t kDatagramBuffer = kWholePacket + 8192;
+constexpr std::uint32_t kFlagsOfOurs =
+    NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_CONNTRACK | NFQA_CFG_F_GSO | NFQA_CFG_F_UID_GID;
+
+class Setup {
+ public:
+  Setup(NetlinkSocket& socket, const QueueOptions& options, EarlyDatagrams& early)
+      : socket_{socket}, options_{options}, early_{early}, buffer_(kDatagramBuffer) {}
+
+  Result<MarkPath, std::string> run();
+
+ private:
+  nlmsghdr* request(std::uint16_t queue);
+  int ask(const nlmsghdr* message);
+  std::optional<int> find_answer(std::span<const std::uint8_t> datagram);
+
+  int bind(std::uint16_t queue);
+  int set_flags(std::uint16_t queue, bool conntrack);
+  int set_copy_range(std::uint16_t queue);
+  Result<MarkPath, std::string> choose_path();
+  std::string refused(const char* what, std::uint16_t queue, int error) const;
+  std::string bind_refused(std::uint16_t queue, int error) const;
+
+  NetlinkSocket& socket_;
+  const QueueOptions& options_;
+  EarlyDatagrams& early_;
+  std::vector<std::uint8_t> buffer_;
+  alignas(8) std::array<char, 256> message_{};
+};
+
+nlmsghdr* Setup::request(std::uint16_t queue) {
+  nlmsghdr* const message = nfq_nlmsg_put(message_.data(), NFQNL_MSG_CONFIG, queue);
+  message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+  return message;
+}
+
+// The errno that the acknowledgement of the request carries, if it is in this datagram.
+std::optional<int> Setup::find_answer(std::span<const std::uint8_t> datagram) {
+  NetlinkMessages messages{datagram};
+  nlmsghdr header{};
+  std::span<const std::uint8_t> message;
+  while (messages.next(header, message)) {
+    if (header.nlmsg_type == NLMSG_ERROR) return netlink_error(message);
+  }
+  return std::nullopt;
+}
+
+// Sends one request; the errno of its answer, which is there as soon as it was sent. Queues that
+// are ready by then may have packets in front of it.
+int Setup::ask(const nlmsghdr* message) {
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(message);
+  if (const int error = socket_.send({bytes, message->nlmsg_len}); error != 0) return error;
+  for (;;) {
+    const NetlinkSocket::Received received = socket_.receive(buffer_);
+    switch (received.read) {
+      case NetlinkSocket::Read::datagram:
+        if (const std::optional<int> error = find_answer(received.bytes)) return *error;
+        early_.emplace_back(received.bytes.begin(), received.bytes.end());
+        break;
+      case NetlinkSocket::Read::overrun:  // of packets: the answer may still be there
+      case NetlinkSocket::Read::ignored:
+        break;
+      case NetlinkSocket::Read::empty:
+      case NetlinkSocket::Read::failed:
+        return EIO;
+    }
+  }
+}
+
+int Setup::bind(std::uint16_t queue) {
+  nlmsghdr* const message = request(queue);
+  nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
+  return ask(message);
+}
+
+int Setup::set_flags(std::uint16_t queue, bool conntrack) {
+  nlmsghdr* const message = request(queue);
+  std::uint32_t flags = NFQA_CFG_F_GSO | NFQA_CFG_F_UID_GID;
+  if (options_.fail_open) flags |= NFQA_CFG_F_FAIL_OPEN;
+  if (conntrack) flags |= NFQA_CFG_F_CONNTRACK;
+  mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
+  mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(kFlagsOfOurs));
+  nfq_nlmsg_cfg_put_qmaxlen(message, options_.max_length);
+  return ask(message);
+}
+
+int Setup::set_copy_range(std::uint16_t queue) {
+  const bool whole = ((queue - options_.first) & queue_bit::whole) != 0;
+  nlmsghdr* const message = request(queue);
+  nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET,
+                           whole ? kWholePacket : static_cast<int>(options_.copy_range));
+  return ask(message);
+}
+
+std::string Setup::refused(const char* what, std::uint16_t queue, int error) const {
+  return std::string{"the kernel refused to "} + what + " of queue " + std::to_string(queue) + ": " +
+         error_text(error);
+}
+
+std::string Setup::bind_refused(std::uint16_t queue, int error) const {
+  const std::string bind = "cannot bind queue " + std::to_string(queue) + ": ";
+  if (const auto holder = queue_holder(queue)) {
+    return bind + "another program is bound to it (netlink port " + std::to_string(*holder) +
+           ", as a rule its process id); stop it or set [queue] number";
+  }
+  if (error == EBUSY) return bind + "another program is bound to it; stop it or set [queue] number";
+  if (error == EPERM) return bind + "CAP_NET_ADMIN is needed, or another program is bound to it";
+  if (error == EINVAL) return bind + "this kernel has no NFQUEUE (nfnetlink_queue)";
+  return bind + error_text(error);
+}
+
+// Sets the flags of the first queue and learns on the way whether the kernel gives conntrack data
+// with the packet and takes it with the verdict (CONFIG_NETFILTER_NETLINK_GLUE_CT).
+Result<MarkPath, std::string> Setup::choose_path() {
+  const std::uint16_t queue = options_.first;
+  if (options_.mark_path != MarkPath::packet) {
+    int error = set_flags(queue, true);
+    if (error == EAGAIN) error = set_flags(queue, true);  // the kernel has just loaded the module
+    if (error == 0) return MarkPath::conntrack;
+    if (error != EOPNOTSUPP) return refused("set the flags", queue, error);
+    if (options_.mark_path == MarkPath::conntrack) {
+      return std::string{
+          "mark_path = \"conntrack\" asks for conntrack data in queued packets and this kernel gives none "
+          "(CONFIG_NETFILTER_NETLINK_GLUE_CT, nf_conntrack_netlink); use \"auto\" or \"packet\""};
+    }
+  }
+  if (const int error = set_flags(queue, false); error != 0) return refused("set the flags", queue, error);
+  return MarkPath::packet;
+}
+
+Result<MarkPath, std::string> Setup::run() {
+  const int end = options_.first + kQueueCount;
+  if (end > 0x10000) return std::string{"queue numbers end at 65535"};
+  const auto last = static_cast<std::uint16_t>(end - 1);
+  for (int queue = options_.first; queue <= last; ++queue) {
+    const auto number = static_cast<std::uint16_t>(queue);
+    if (const int error = bind(number); error != 0) return bind_refused(number, error);
+  }
+  Result<MarkPath, std::string> path = choose_path();
+  if (!path) return path;
+  for (int queue = options_.first + 1; queue <= last; ++queue) {
+    const auto number = static_cast<std::uint16_t>(queue);
+    const int error = set_flags(number, *path == MarkPath::conntrack);
+    if (error != 0) return refused("set the flags", number, error);
+  }
+  // Last: from its copy range on a queue takes packets.
+  for (int queue = options_.first; queue <= last; ++queue) {
+    const auto number = static_cast<std::uint16_t>(queue);
+    if (const int error = set_copy_range(number); error != 0)
+      return refused("set the copy range", number, error);
+  }
+  return path;
+}
+
+}  // namespace
+
+Result<MarkPath, std::string> set_up_queues(NetlinkSocket& socket, const QueueOptions& options,
+                                            EarlyDatagrams& early) {
+  return Setup{socket, options, early}.run();
+}
+
+}  // namespace tollgate
