@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <string>
+#include <string_view>
+
+#include "ruleset/mark_field.hpp"
+#include "ruleset/reroute.hpp"
+#include "tollgate/ruleset/queue_layout.hpp"
+#include "tollgate/ruleset/ruleset.hpp"
+
+namespace tollgate {
+namespace {
+
+enum class Place : std::uint8_t { prerouting, input, forward, output };
+
+constexpr std::string_view hook_of(Place place) {
+  switch (place) {
+    case Place::prerouting: return "prerouting";
+    case Place::input: return "input";
+    case Place::forward: return "forward";
+    case Place::output: return "output";
+  }
+  return {};
+}
+
+constexpr std::string_view kRefusal4 = "icmp type destination-unreachable icmp code host-prohibited";
+constexpr std::string_view kRefusal6 = "icmpv6 type destination-unreachable icmpv6 code admin-prohibited";
+
+// One table; `accept` ends our base chain only, the chains of others still see the packet.
+class Writer {
+ public:
+  explicit Writer(const Config& config) : config_{config}, field_{config.mark_mask} {}
+
+  std::string write() {
+    line("add table inet tollgate");
+    line("flush table inet tollgate");
+    line("table inet tollgate {");
+    refuse();
+    blocked();
+    answer();
+    kernel_sent();
+    queues();
+    carry_out(Place::input);
+    if (config_.forward) carry_out(Place::forward);
+    carry_out(Place::output);
+    nat();
+    if (config_.reroute_arriving) ask_arriving();
+    ask(Place::input);
+    if (config_.forward) ask(Place::forward);
+    ask(Place::output);
+    line("}");
+    return std::move(text_);
+  }
+
+ private:
+  void line(std::string_view text) { text_.append(text).append("\n"); }
+  void rule(std::string_view text) { text_.append("\t\t").append(text).append("\n"); }
+  void open(std::string_view chain) { line("\tchain " + std::string{chain} + " {"); }
+  void open(std::string_view duty, Place place, std::string_view type, int priority) {
+    const std::string hook{hook_of(place)};
+    open(std::string{duty} + "_" + hook);
+    rule("type " + std::string{type} + " hook " + hook + " priority " + std::to_string(priority) +
+         "; policy accept;");
+  }
+  void close() { line("\t}"); }
+
+  // "meta mark & MASK == VALUE"
+  std::string masked(std::string_view key, std::string_view compare, std::string_view value) const {
+    return std::string{key} + " & " + field_.mask() + " " + std::string{compare} + std::string{value};
+  }
+  std::string packet_mark(FlowMark mark) const { return masked("meta mark", "== ", field_.value(mark)); }
+  std::string ct_mark(FlowMark mark) const { return masked("ct mark", "== ", field_.value(mark)); }
+  std::string any_packet_mark() const { return masked("meta mark", "!= ", field_.value(FlowMark::undecided)); }
+  std::string clear() const { return "meta mark set meta mark & " + field_.others(); }
+  bool exempt() const { return config_.loopback == LoopbackHandling::exempt; }
+
+  void loopback(Place place) {
+    if (!exempt()) return;
+    if (place == Place::output) rule("oif \"lo\" accept");
+    if (place == Place::input) rule("iif \"lo\" accept");
+  }
+
+  void refuse() {
+    open("refuse");
+    rule("meta l4proto tcp reject with tcp reset");
+    rule("reject with icmp type host-prohibited");
+    rule("reject with icmpv6 type admin-prohibited");
+    close();
+  }
+
+  void blocked() {
+    open("blocked");
+    // A reset ends the flow, which is what is wanted; and it may be the kernel's own.
+    rule("tcp flags & rst == rst accept");
+    rule("goto refuse");
+    close();
+  }
+
+  // A packet that comes from the queue with our bits in its mark.
+  void answer() {
+    open("answer");
+    rule(packet_mark(FlowMark::block_packet) + " goto refuse");
+    rule(packet_mark(FlowMark::drop_packet) + " drop");
+    // One rule a value: older kernels cannot combine two registers.
+    for (const FlowMark mark : {FlowMark::accept, FlowMark::block, FlowMark::drop, FlowMark::inspect,
+                                FlowMark::nameserver, FlowMark::tunnel}) {
+      rule(packet_mark(mark) + " ct mark set ct mark & " + field_.others() + " | " + field_.value(mark));
+    }
+    rule(packet_mark(FlowMark::block) + " goto refuse");
+    rule(packet_mark(FlowMark::drop) + " drop");
+    rule(clear());
+    close();
+  }
+
+  // The kernel's sockets have no owner: for them the first rule does not match.
+  void kernel_sent() {
+    open("kernel_sent");
+    rule("meta skuid 0 return");
+    rule("accept");
+    close();
+  }
+
+  void carry_out(Place place) {
+    open("answer", place, "filter", 0);
+    loopback(place);
+    rule(any_packet_mark() + " jump answer");
+    // The refusal of a blocked flow's packet belongs to that flow, and is not refused in its turn.
+    refusals(place, ct_mark(FlowMark::block) + " ");
+    rule(ct_mark(FlowMark::block) + " goto blocked");
+    rule(ct_mark(FlowMark::drop) + " drop");
+    close();
+  }
+
+  void refusals(Place place, const std::string& of) {
+    for (const std::string_view error : {kRefusal4, kRefusal6}) {
+      if (place == Place::output) rule(of + std::string{error} + " jump kernel_sent");
+      if (place == Place::input && !exempt()) rule("iif \"lo\" " + of + std::string{error} + " accept");
+    }
+  }
+
+  void nat() {
+    if (!any_target(config_, Family::ipv4) && !any_target(config_, Family::ipv6)) return;
+    nat_chain(Place::output);
+    if (config_.reroute_arriving) nat_chain(Place::prerouting);
+  }
+
+  void nat_chain(Place place) {
+    open("reroute", place, "nat", -100);
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      for (const Reroute& target : reroutes(config_, family)) deliver(place, family, target);
+    }
+    close();
+  }
+
+  void deliver(Place place, Family family, const Reroute& target) {
+    const bool four = family == Family::ipv4;
+    const std::string packets =
+        std::string{"meta nfproto "} + (four ? "ipv4" : "ipv6") + " meta l4proto { tcp, udp } ";
+    // What comes from outside cannot be sent to a loopback address: it stays on its interface's.
+    const bool redirect = place == Place::prerouting && target.address.is_loopback();
+    const std::string to = redirect ? " redirect to :" + std::to_string(target.port)
+                                    : (four ? " dnat ip to " : " dnat ip6 to ") + target.endpoint();
+    rule(packets + packet_mark(target.mark) + to);
+    rule(packets + ct_mark(target.mark) + to);
+  }
+
+  // Only what can still be rerouted is asked about before routing: everything else comes by INPUT
+  // or FORWARD. Loopback's flows were asked about, and bound by nat, in OUTPUT.
+  void ask_arriving() {
+    open("ask", Place::prerouting, "filter", -150);
+    rule(any_packet_mark() + " " + clear());
+    rule("iif \"lo\" accept");
+    rule("ct state != new accept");
+    rule("ct status confirmed accept");
+    rule(masked("ct mark", "!= ", field_.value(FlowMark::undecided)) + " accept");
+    dhcp(false);
+    rule("meta l4proto != { tcp, udp } accept");
+    rule("fib daddr type local goto ask");
+    if (config_.forward) rule("fib daddr type unicast goto transit");
+    close();
+  }
+
+  void ask(Place place) {
+    open("ask", place, "filter", -150);
+    loopback(place);
+    // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
+    const bool asked_before = config_.reroute_arriving && place != Place::output;
+    rule(any_packet_mark() + (asked_before ? " accept" : " " + clear()));
+    rule(ct_mark(FlowMark::accept) + " accept");
+    keep_alive(place);
+    if (config_.log_invalid) rule("ct state invalid limit rate 10/minute log prefix \"tollgate invalid: \"");
+    rule(std::string{"ct state invalid "} + (config_.invalid == InvalidHandling::drop ? "drop" : "accept"));
+    rule("ct mark & " + field_.mask() + " { " + field_.value(FlowMark::block) + ", " +
+         field_.value(FlowMark::drop) + ", " + field_.value(FlowMark::nameserver) + ", " +
+         field_.value(FlowMark::tunnel) + " } accept");
+    rule("goto ask");
+    close();
+  }
+
+  void keep_alive(Place place) {
+    if (place == Place::forward) return;
+    // RFC 4861 (hop limit 255), RFC 2710 and RFC 3810 (hop limit 1): no router passes these on.
+    rule("icmpv6 type { 133, 134, 135, 136, 137 } ip6 hoplimit 255 accept");
+    rule("icmpv6 type { 130, 131, 132, 143 } ip6 hoplimit 1 accept");
+    dhcp(place == Place::output);
+    // The kernel's own refusals: its reset takes the refused packet's conntrack entry (nf_ct_attach)
+    // and is RELATED to it; its ICMP error looks the entry up, and is INVALID when the refused
+    // packet was the first of its flow.
+    if (place == Place::output) rule("ct state related tcp flags & rst == rst accept");
+    if (place == Place::input && !exempt()) rule("iif \"lo\" ct state related tcp flags & rst == rst accept");
+    refusals(place, "");
+  }
+
+  void dhcp(bool leaving) {
+    // A DHCPv6 client speaks from its link-local address (RFC 8415 §17).
+    rule(leaving ? "meta nfproto ipv4 udp sport 68 udp dport 67 accept"
+                 : "meta nfproto ipv4 udp sport 67 udp dport 68 accept");
+    rule(leaving ? "ip6 saddr fe80::/10 udp sport 546 udp dport 547 accept"
+                 : "ip6 daddr fe80::/10 udp sport 547 udp dport 546 accept");
+  }
+
+  std::string queue(int bits) const {
+    return "queue num " + std::to_string(config_.queue.number + bits) +
+           (config_.fail == FailMode::open ? " bypass" : "");
+  }
+
+  // What has no conntrack entry matches none of the `ct` rules and goes to the plain queue.
+  void queues() {
+    open("whole");
+    rule("ct direction reply " + queue(queue_bit::whole + queue_bit::reply));
+    rule(queue(queue_bit::whole));
+    close();
+    open("ask");
+    rule(ct_mark(FlowMark::inspect) + " goto whole");
+    rule("meta l4proto { tcp, udp } th dport 53 goto whole");
+    rule("meta l4proto { tcp, udp } th sport 53 goto whole");
+    rule("ct direction reply " + queue(queue_bit::reply));
+    rule(queue(0));
+    close();
+    if (!(config_.reroute_arriving && config_.forward)) return;
+    open("transit");
+    rule("meta l4proto { tcp, udp } th dport 53 " + queue(queue_bit::transit + queue_bit::whole));
+    rule("meta l4proto { tcp, udp } th sport 53 " + queue(queue_bit::transit + queue_bit::whole));
+    rule(queue(queue_bit::transit));
+    close();
+  }
+
+  const Config& config_;
+  MarkField field_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string render_nft(const Config& config) { return Writer{config}.write(); }
+
+}  // namespace tollgate
