@@ -28,9 +28,10 @@ struct ReplaySummary {
 boost::json::value to_json(const ReplaySummary& summary);  // {"summary":{…}}
 
 // Runs the engine over the capture by the capture's own clock. `flow` is called once for every flow,
-// when it has left the engine or the capture ends, in order of first packet then id. Packets that go
-// on after a permanent verdict are counted with their flow without asking, as in the kernel. Errors
-// name file and cause; what came before them was reported.
+// when it has left the engine or the capture ends, in order of first packet then id; flows that have
+// ended wait for those that began before them, at most max_flows, then the oldest goes ahead. Packets
+// that go on after a permanent verdict are counted with their flow without asking the policy, as in
+// the kernel. Errors name file and cause; what came before them was reported.
 Result<ReplaySummary, std::string> replay(const ReplayOptions& options, PolicyPointer policy,
                                           const std::function<void(const FlowEntry&)>& flow);
 
