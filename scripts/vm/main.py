@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/vm-test: the host's side, from the command line to the last line."""
+
+import argparse
+import os
+import re
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import cases
+import initramfs
+import kernel as kernels
+import machine
+
+SOURCE = Path(__file__).resolve().parents[2]
+# What runs when nothing is named: every program whose name begins so, as far as it is built.
+DEFAULT_PROGRAMS = ("netns_", "vm_", "unit_linux")
+# Started by tests, not tests themselves.
+PRODUCT = ("tollgated", "tollgate")
+OUTPUT_BYTES = 256 << 20  # sparse
+
+
+@dataclass
+class Job:
+    name: str
+    program: Path
+    spec: list
+    expected: list  # names of test cases
+
+
+def main():
+    options = _options()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda which, _: sys.exit(128 + which))
+    results = Path(options.out).absolute() if options.out else Path(tempfile.mkdtemp(prefix="vm-test-"))
+    results.mkdir(parents=True, exist_ok=True)
+    try:
+        jobs = _jobs(options)
+        suites = []
+        for name in options.kernel or ["6.1", "6.12"]:
+            suites += _run(name, jobs, options, results)
+    except kernels.Unavailable as error:
+        sys.exit(f"vm-test: {error}")
+    return _conclude(suites, results, keep=bool(options.out))
+
+
+def _options():
+    parser = argparse.ArgumentParser(prog="vm-test", description="Runs test programs of a build on Debian's stock "
+                                     "kernels in an emulated machine (docs/testing-vm.md).")
+    parser.add_argument("tests", nargs="*", metavar="NAME[=SPEC]", help="a test program of the build, with a "
+                        "Catch2 test specification; default: all netns_*, vm_* and unit_linux")
+    parser.add_argument("--kernel", action="append", metavar="NAME", help="6.1, 6.12, another version that Debian "
+                        "has a cloud kernel of, or a package's name; repeatable; default: 6.1 and 6.12")
+    parser.add_argument("--build", default=str(SOURCE / "build" / "release"), metavar="DIR", help="the build tree")
+    parser.add_argument("--flavour", choices=["quick"], default="quick", help="the machine: quick is an initramfs")
+    parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS", help="for each machine, in all")
+    parser.add_argument("--job-timeout", type=int, default=300, metavar="SECONDS", help="for each program in it")
+    parser.add_argument("--out", metavar="DIR", help="where reports and logs go and stay; without it they are kept "
+                        "only when something failed")
+    parser.add_argument("--list", action="store_true", help="only print which test cases would run")
+    options = parser.parse_args()
+    if options.list:
+        for job in _jobs(options):
+            print(*(f"{job.name}: {name}" for name in job.expected), sep="\n")
+        sys.exit(0)
+    return options
+
+
+def _cache():
+    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tollgate-vm"
+    return Path(os.environ.get("TOLLGATE_VM_CACHE") or default).absolute()
+
+
+def _jobs(options):
+    build = Path(options.build).absolute()
+    asked = options.tests or sorted(path.name for path in build.glob("*")
+                                    if path.name.startswith(DEFAULT_PROGRAMS) and _runs(path))
+    if not asked:
+        raise kernels.Unavailable(f"no test programs in {build}; build first, or name them")
+    jobs = []
+    for number, request in enumerate(asked):
+        name, _, spec = request.partition("=")
+        if not _runs(build / name):
+            raise kernels.Unavailable(f"{build / name} is not there; build it first")
+        words = [spec] if spec else []
+        jobs.append(Job(f"{number:02}-{name}", build / name, words, cases.expected(build / name, words)))
+    return jobs
+
+
+def _runs(path):
+    return path.is_file() and os.access(path, os.X_OK)
+
+
+def _run(name, jobs, options, results):
+    """Boots one kernel and returns its suites: (name, cases) for each job."""
+    say = lambda text: print(f"{name}: {text}", flush=True)
+    began = time.monotonic()
+    cache = _cache()
+    kernel = kernels.obtain(name, cache)
+    out = results / name
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir()
+    with tempfile.TemporaryDirectory(prefix="tollgate-vm-") as work:
+        initrd, disk = Path(work) / "initrd", Path(work) / "out.tar"
+        nonce = secrets.token_hex(8)
+        _assemble(initrd, kernel, cache, jobs, options, nonce)
+        with open(disk, "wb") as file:
+            file.truncate(OUTPUT_BYTES)
+        say(f"{kernel.key}: booting after {time.monotonic() - began:.1f} s")
+        problem = machine.boot(kernel, initrd, disk, out / "console.log", f"VM-TEST-END {nonce}", options.timeout, say)
+        if problem is None and subprocess.run(["tar", "-xf", disk, "-C", out], check=False).returncode != 0:
+            problem = "its output cannot be read"
+    suites = [(f"{name}/{job.name}", _settle(job, out)) for job in jobs]
+    if complaint := problem or _complaint(out):
+        say(complaint)
+        suites.append((f"{name}/machine", [cases.Case("(the machine)", cases.FAILED, details=[complaint])]))
+    say(f"done after {time.monotonic() - began:.1f} s")
+    return suites
+
+
+def _assemble(initrd, kernel, cache, jobs, options, nonce):
+    build = Path(options.build).absolute()
+    programs = {job.program for job in jobs} | {build / name for name in PRODUCT if _runs(build / name)}
+    scripts = {
+        job.name: "exec " + shlex.join([str(job.program), "-r", "xml", "-o", f"/vm/out/{job.name}.xml",
+                                        "--warn", "NoAssertions", *job.spec]) + "\n"
+        for job in jobs
+    }
+    settings = f"NONCE={nonce}\nJOB_SECONDS={options.job_timeout}\n"
+    with open(initrd, "wb") as file:
+        base = initramfs.base(kernel, cache)
+        file.write(base.read_bytes())
+        load = initrd.with_suffix(".load")
+        initramfs.load(load, SOURCE, sorted(programs), scripts, settings)
+        file.write(load.read_bytes())
+        load.unlink()
+
+
+def _settle(job, out):
+    status = out / f"{job.name}.status"
+    return cases.settle(job.expected, cases.came_back(out / f"{job.name}.xml"),
+                        status.read_text().strip() if status.exists() else None)
+
+
+def _complaint(out):
+    """What the kernel itself complained about: a test that passes over it has not passed."""
+    found = re.search(r"^.*(WARNING: CPU|BUG:|Oops|KASAN|general protection fault).*$",
+                      (out / "dmesg").read_text(errors="replace"), re.MULTILINE)
+    return f"the kernel complained: {found.group()}" if found else None
+
+
+def _conclude(suites, results, keep):
+    cases.junit(results / "junit.xml", suites)
+    counts = {cases.PASSED: 0, cases.FAILED: 0, cases.SKIPPED: 0}
+    for suite, members in suites:
+        for case in members:
+            counts[case.outcome] += 1
+            if case.outcome != cases.PASSED:
+                print(f"{case.outcome}: {suite}: {case.name}", *(f"    {line}" for line in case.details), sep="\n")
+    failed = counts[cases.FAILED] > 0
+    if keep or failed:
+        print(f"reports and logs: {results}")
+    else:
+        shutil.rmtree(results)
+    print(", ".join(f"{number} {outcome}" for outcome, number in counts.items()))
+    return 1 if failed or not counts[cases.PASSED] else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
