@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include "tollgate/control/messages.hpp"
+
+// Messages with every member different from its initial value.
+namespace tollgate::samples {
+
+inline Status status() {
+  Status status;
+  status.version = "0.1.0";
+  status.uptime_seconds = 12.5;
+  status.backend = "nft";
+  status.mark_path = "conntrack";
+  status.fail = "closed";
+  status.policy = {3, 17, 1700000000.25};
+  status.flows = {11, 2, 1, 262144, 4};
+  status.queue = {100, {{"accept", 90}, {"permanent-drop", 10}}, 1, 2, 3, 5};
+  status.malformed = {{"truncated", 0}, {"version", 6}};
+  status.reasons = {{"rule", 80}};
+  status.log = {70, 7};
+  status.errors = {{"verdict", 1}};
+  return status;
+}
+
+inline FlowEntry flow() {
+  FlowEntry flow;
+  flow.id = 42;
+  flow.protocol = "tcp";
+  flow.direction = "outbound";
+  flow.source = "10.0.0.1";
+  flow.source_port = 4711;
+  flow.destination = "2001:db8::1";
+  flow.destination_port = 443;
+  flow.interface = "eth0";
+  flow.uid = 1000;
+  flow.verdict = "permanent-accept";
+  flow.rule = "web";
+  flow.stage = "link";
+  flow.reason = "rule";
+  flow.state = "active";
+  flow.adopted = true;
+  flow.first_seen = 1700000000.5;
+  flow.last_active = 1700000001.5;
+  flow.generation = 3;
+  flow.packets = 10;
+  flow.bytes = 12345678901;
+  return flow;
+}
+
+inline FlowEntry pending_flow() {
+  FlowEntry flow;
+  flow.id = 43;
+  flow.protocol = "icmp";
+  flow.direction = "inbound";
+  flow.source = "10.0.0.2";
+  flow.destination = "10.0.0.1";
+  flow.icmp_id = 77;
+  flow.icmp_type = 8;
+  flow.icmp_code = 0;
+  flow.stage = "none";
+  flow.state = "pending";
+  flow.first_seen = flow.last_active = 1700000002;
+  flow.generation = 3;
+  return flow;
+}
+
+inline FlowFilter filter() {
+  FlowFilter filter;
+  filter.protocol = "tcp";
+  filter.direction = "outbound";
+  filter.verdict = "permanent-accept";
+  filter.state = "active";
+  filter.rule = "web";
+  filter.address = "10.0.0.0/8";
+  filter.port = 443;
+  filter.uid = 1000;
+  return filter;
+}
+
+inline ExplainRequest explain_request() {
+  ExplainRequest request;
+  request.direction = Direction::inbound;
+  request.protocol = Protocol::udp;
+  request.source = *IpAddress::parse("10.0.0.1");
+  request.destination = *IpAddress::parse("10.0.0.2");
+  request.source_port = 1;
+  request.destination_port = 53;
+  request.interface = "eth0";
+  request.uid = 5;
+  request.gid = 6;
+  return request;
+}
+
+inline Explanation explanation() {
+  Explanation explanation;
+  explanation.tried = {{"no web", "a.toml", 3, "no", "port 53 is not 443"},
+                       {"dns", "a.toml", 9, "yes", "matches"}};
+  explanation.verdict = "permanent-accept";
+  explanation.rule = "dns";
+  explanation.stage = "link";
+  explanation.reason = "rule";
+  return explanation;
+}
+
+}  // namespace tollgate::samples
