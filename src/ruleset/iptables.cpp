@@ -15,10 +15,14 @@ enum class Place : std::uint8_t { prerouting, input, forward, output };
 
 constexpr std::string_view chain_of(Place place) {
   switch (place) {
-    case Place::prerouting: return "PREROUTING";
-    case Place::input: return "INPUT";
-    case Place::forward: return "FORWARD";
-    case Place::output: return "OUTPUT";
+    case Place::prerouting:
+      return "PREROUTING";
+    case Place::input:
+      return "INPUT";
+    case Place::forward:
+      return "FORWARD";
+    case Place::output:
+      return "OUTPUT";
   }
   return {};
 }
@@ -232,10 +236,12 @@ class Writer {
   // RFC 4861 (hop limit 255), RFC 2710 and RFC 3810 (hop limit 1): no router passes these on.
   void neighbours(std::string_view chain) {
     for (const int type : {133, 134, 135, 136, 137}) {
-      rule(chain, "-p ipv6-icmp -m icmp6 --icmpv6-type " + std::to_string(type) + " -m hl --hl-eq 255 -j RETURN");
+      rule(chain,
+           "-p ipv6-icmp -m icmp6 --icmpv6-type " + std::to_string(type) + " -m hl --hl-eq 255 -j RETURN");
     }
     for (const int type : {130, 131, 132, 143}) {
-      rule(chain, "-p ipv6-icmp -m icmp6 --icmpv6-type " + std::to_string(type) + " -m hl --hl-eq 1 -j RETURN");
+      rule(chain,
+           "-p ipv6-icmp -m icmp6 --icmpv6-type " + std::to_string(type) + " -m hl --hl-eq 1 -j RETURN");
     }
   }
 

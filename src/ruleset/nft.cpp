@@ -14,10 +14,14 @@ enum class Place : std::uint8_t { prerouting, input, forward, output };
 
 constexpr std::string_view hook_of(Place place) {
   switch (place) {
-    case Place::prerouting: return "prerouting";
-    case Place::input: return "input";
-    case Place::forward: return "forward";
-    case Place::output: return "output";
+    case Place::prerouting:
+      return "prerouting";
+    case Place::input:
+      return "input";
+    case Place::forward:
+      return "forward";
+    case Place::output:
+      return "output";
   }
   return {};
 }
@@ -69,7 +73,9 @@ class Writer {
   }
   std::string packet_mark(FlowMark mark) const { return masked("meta mark", "== ", field_.value(mark)); }
   std::string ct_mark(FlowMark mark) const { return masked("ct mark", "== ", field_.value(mark)); }
-  std::string any_packet_mark() const { return masked("meta mark", "!= ", field_.value(FlowMark::undecided)); }
+  std::string any_packet_mark() const {
+    return masked("meta mark", "!= ", field_.value(FlowMark::undecided));
+  }
   std::string clear() const { return "meta mark set meta mark & " + field_.others(); }
   bool exempt() const { return config_.loopback == LoopbackHandling::exempt; }
 

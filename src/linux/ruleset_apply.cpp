@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "linux/ruleset_apply.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <fstream>
+#include <functional>
+#include <optional>
+#include <sstream>
+#include <thread>
+#include <vector>
+
+#include "linux/command.hpp"
+#include "linux/iptables_dump.hpp"
+#include "tollgate/ruleset/ruleset.hpp"
+
+namespace tollgate {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kCommandLimit = 30s;
+// How long removal waits for packets in queues. A daemon that still answers needs far less; one that
+// does not answer at all would hold them for ever.
+constexpr Duration kQueueLimit = 3s;
+constexpr Duration kQueuePoll = 20ms;
+
+using Done = Result<bool, ApplyError>;
+
+// What the command said, or that it failed without a word.
+std::string complaint(const std::string& command, const Result<CommandOutput, std::string>& result) {
+  if (!result.ok()) return result.error();
+  std::string said = result->err.empty() ? result->out : result->err;
+  while (!said.empty() && said.back() == '\n') said.pop_back();
+  if (said.empty()) said = "failed with status " + std::to_string(result->status);
+  return command + ": " + said;
+}
+
+Done run(const std::vector<std::string>& argv, std::string_view input) {
+  const auto result = run_command(argv, input, kCommandLimit);
+  if (result.ok() && result->ok()) return true;
+  return ApplyError{complaint(argv.front(), result)};
+}
+
+// --- queues ------------------------------------------------------------------------------------
+
+// Packets in all queues of this network namespace: third column, queue_total
+// (net/netfilter/nfnetlink_queue.c, seq_show).
+std::uint64_t waiting_packets() {
+  std::ifstream queues{"/proc/thread-self/net/netfilter/nfnetlink_queue"};
+  std::uint64_t all = 0;
+  for (std::string line; std::getline(queues, line);) {
+    std::istringstream columns{line};
+    std::uint64_t number = 0, owner = 0, waiting = 0;
+    if (columns >> number >> owner >> waiting) all += waiting;
+  }
+  return all;
+}
+
+bool queues_empty_in_time() {
+  for (Duration waited{}; waited < kQueueLimit; waited += kQueuePoll) {
+    if (waiting_packets() == 0) return true;
+    std::this_thread::sleep_for(kQueuePoll);
+  }
+  return waiting_packets() == 0;
+}
+
+// --- nft ---------------------------------------------------------------------------------------
+
+constexpr const char* kTable = "table inet tollgate";
+
+// Names of the chains of our table; empty when there is none, or no nft.
+struct NftState {
+  bool present = false;
+  std::vector<std::string> chains;
+  std::string text;
+};
+
+NftState nft_state() {
+  NftState state;
+  const auto listed = run_command({"nft", "list", "table", "inet", kNftTable}, "", kCommandLimit);
+  if (!listed.ok() || !listed->ok()) return state;
+  state.present = true;
+  state.text = listed->out;
+  std::istringstream lines{listed->out};
+  for (std::string line; std::getline(lines, line);) {
+    constexpr std::string_view kChain = "\tchain ";
+    if (line.starts_with(kChain)) {
+      state.chains.push_back(line.substr(kChain.size(), line.find(" {") - kChain.size()));
+    }
+  }
+  return state;
+}
+
+Done apply_nft(const Config& config) { return run({"nft", "-f", "-"}, render_nft(config)); }
+
+Done remove_nft() {
+  const NftState state = nft_state();
+  if (!state.present) return false;
+  // What asks goes first; what carries answers out stays until the last packet has its answer.
+  std::string flushes;
+  for (const std::string& chain : state.chains) {
+    if (chain.starts_with("ask_")) flushes += "flush chain inet tollgate " + chain + "\n";
+  }
+  if (Done done = run({"nft", "-f", "-"}, flushes); !done.ok()) return done;
+  if (!queues_empty_in_time()) {
+    const Done done = run({"nft", "-f", "-"}, std::string{"flush "} + kTable + "\n");
+    if (!done.ok()) return done;
+    return ApplyError{std::string{kTable} + " is left, without rules: " + std::to_string(waiting_packets()) +
+                      " packets wait in queues and would be dropped with it"};
+  }
+  return run({"nft", "-f", "-"}, std::string{"delete "} + kTable + "\n");
+}
+
+bool nft_present() {
+  const NftState state = nft_state();
+  const auto has = [&](std::string_view chain) {
+    for (const std::string& name : state.chains) {
+      if (name == chain) return true;
+    }
+    return false;
+  };
+  return has("ask_input") && has("ask_output") && has("answer_input") && has("answer_output") &&
+         state.text.find("goto ask\n") != std::string::npos;
+}
+
+// --- iptables ----------------------------------------------------------------------------------
+
+struct Tools {
+  Family family;
+  const char* main;
+  const char* save;
+  const char* restore;
+  const char* nft_family;
+};
+constexpr Tools kTools4{Family::ipv4, "iptables", "iptables-save", "iptables-restore", "ip"};
+constexpr Tools kTools6{Family::ipv6, "ip6tables", "ip6tables-save", "ip6tables-restore", "ip6"};
+
+// A kernel without IPv6 (ipv6.disable=1) has no packets to ask about and refuses its tables.
+std::vector<Tools> families() {
+  if (::access("/proc/thread-self/net/if_inet6", F_OK) != 0) return {kTools4};
+  return {kTools6, kTools4};
+}
+
+Result<IptablesDump, ApplyError> dump(const Tools& tools) {
+  const auto saved = run_command({tools.save}, "", kCommandLimit);
+  if (!saved.ok() || !saved->ok()) return ApplyError{complaint(tools.save, saved)};
+  return parse_iptables(saved->out);
+}
+
+Done restore(const Tools& tools, const std::string& text) {
+  if (text.empty()) return false;
+  return run({tools.restore, "--noflush", "--wait", "5"}, text);
+}
+
+bool is_nf_tables(const Tools& tools) {
+  const auto version = run_command({tools.main, "--version"}, "", kCommandLimit);
+  return version.ok() && version->out.find("nf_tables") != std::string::npos;
+}
+
+std::optional<BaseChains> base_chains(const Tools& tools) {
+  const auto listed = run_command({"nft", "list", "chains", tools.nft_family}, "", kCommandLimit);
+  if (!listed.ok() || !listed->ok()) return std::nullopt;
+  return parse_nft_chains(listed->out);
+}
+
+// Without nft nothing is noted, and what loading creates stays.
+std::string notes_of_made(const Tools& tools, const IptablesDump& wanted) {
+  if (!is_nf_tables(tools)) return {};
+  const auto before = base_chains(tools);
+  return before ? made_text(*before, wanted) : std::string{};
+}
+
+bool any_of_ours(const IptablesDump& dump) {
+  for (const auto& [name, table] : dump) {
+    if (!table.ours.empty() || !table.jumps.empty()) return true;
+  }
+  return false;
+}
+
+// In this order nothing is asked whose answer nobody would carry out.
+constexpr std::array<const char*, 3> kRemovalOrder{"mangle", "nat", "filter"};
+
+Done apply_family(const Tools& tools, const Config& config) {
+  const auto before = dump(tools);
+  if (!before.ok()) return before.error();
+  const std::string text = render_iptables(config, tools.family, missing_jumps(*before));
+  IptablesDump wanted = parse_iptables(text);
+  if (Done done = restore(tools, notes_of_made(tools, wanted) + text); !done.ok()) return done;
+
+  // Chains that this configuration does not have, and an earlier one had.
+  const auto now = dump(tools);
+  if (!now.ok()) return now.error();
+  for (const auto& [name, table] : *now) {
+    for (const std::string& chain : table.ours) {
+      if (chain.starts_with(kMadePrefix)) wanted[name].ours.insert(chain);
+    }
+  }
+  for (const char* table : kRemovalOrder) {
+    if (Done done = restore(tools, removal_text(*now, table, wanted)); !done.ok()) return done;
+  }
+  return true;
+}
+
+Done remove_chains(const Tools& tools, const IptablesDump& dump, std::string_view table) {
+  return restore(tools, removal_text(dump, table, {}));
+}
+
+// Built-in chains and tables that our own loading created and nobody uses. Leaving them does no harm,
+// so what does not work is left.
+void remove_made(const Tools& tools, const IptablesDump& noted) {
+  const auto now = dump(tools);
+  const auto present = base_chains(tools);
+  if (!now.ok() || !present) return;
+  for (const auto& [name, table] : *now) {
+    const auto was = noted.find(name);
+    if (was == noted.end()) continue;
+    const Done done = restore(tools, unmade_text(was->second, table, *present, name));
+    if (!done.ok() || !*done) continue;
+    const std::string header = std::string{"table "} + tools.nft_family + " " + name;
+    const auto rest = run_command({"nft", "list", "table", tools.nft_family, name}, "", kCommandLimit);
+    if (rest.ok() && rest->out == header + " {\n}\n") {
+      const Done deleted = run({"nft", "-f", "-"}, "delete " + header + "\n");
+      if (!deleted.ok()) continue;  // somebody was faster
+    }
+  }
+}
+
+Done remove_iptables() {
+  struct Found {
+    Tools tools;
+    IptablesDump dump;
+  };
+  std::vector<Found> found;
+  for (const Tools& tools : families()) {
+    auto saved = dump(tools);
+    if (saved.ok() && any_of_ours(*saved)) found.push_back({tools, std::move(*saved)});
+  }
+  if (found.empty()) return false;
+  for (const Found& family : found) {
+    if (Done done = remove_chains(family.tools, family.dump, "mangle"); !done.ok()) return done;
+  }
+  // A packet that waits still needs the chains that carry its answer out; and a base chain that is
+  // deleted would take it along.
+  const bool empty = queues_empty_in_time();
+  for (const Found& family : found) {
+    for (const char* table : {"nat", "filter"}) {
+      if (Done done = remove_chains(family.tools, family.dump, table); !done.ok()) return done;
+    }
+    if (empty) remove_made(family.tools, family.dump);
+  }
+  return true;
+}
+
+Done apply_iptables(const Config& config) {
+  bool there_before = false;
+  for (const Tools& tools : families()) {
+    const auto before = dump(tools);
+    if (before.ok() && any_of_ours(*before)) there_before = true;
+  }
+  for (const Tools& tools : families()) {
+    Done done = apply_family(tools, config);
+    if (done.ok()) continue;
+    // Half a ruleset is worse than none, unless an older whole one stands behind it.
+    if (!there_before) {
+      if (const Done undone = remove_iptables(); !undone.ok()) {
+        return ApplyError{done.error().message + "\n" + undone.error().message};
+      }
+    }
+    return done;
+  }
+  return true;
+}
+
+bool iptables_present() {
+  for (const Tools& tools : families()) {
+    const auto saved = dump(tools);
+    if (!saved.ok() || !complete(*saved)) return false;
+  }
+  return true;
+}
+
+Result<Backend, ApplyError> loaded(Backend backend, const Done& done,
+                                   const std::function<Done()>& remove_other) {
+  if (!done.ok()) return done.error();
+  // Never both: every packet would be asked about twice.
+  if (const Done removed = remove_other(); !removed.ok()) return removed.error();
+  return backend;
+}
+
+}  // namespace
+
+Result<Backend, ApplyError> apply_ruleset(const Config& config) {
+  const auto nft = [&] { return loaded(Backend::nft, apply_nft(config), remove_iptables); };
+  const auto iptables = [&] { return loaded(Backend::iptables, apply_iptables(config), remove_nft); };
+  switch (config.backend) {
+    case Backend::nft:
+      return nft();
+    case Backend::iptables:
+      return iptables();
+    case Backend::automatic:
+      break;
+  }
+  auto first = nft();
+  if (first.ok()) return first;
+  auto second = iptables();
+  if (second.ok()) return second;
+  return ApplyError{first.error().message + "\n" + second.error().message};
+}
+
+Result<bool, ApplyError> remove_ruleset() {
+  const Done iptables = remove_iptables();
+  const Done nft = remove_nft();
+  if (!iptables.ok() && !nft.ok()) return ApplyError{iptables.error().message + "\n" + nft.error().message};
+  if (!iptables.ok()) return iptables;
+  if (!nft.ok()) return nft;
+  return *iptables || *nft;
+}
+
+bool ruleset_present(Backend backend) {
+  switch (backend) {
+    case Backend::nft:
+      return nft_present();
+    case Backend::iptables:
+      return iptables_present();
+    case Backend::automatic:
+      return nft_present() || iptables_present();
+  }
+  return false;
+}
+
+}  // namespace tollgate
