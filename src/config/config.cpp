@@ -24,6 +24,7 @@ void read_top(TomlTable& root, const std::string& file, Config& config) {
   read_text(root, "socket_group", config.socket_group);
   read_path(root, "state", file, config.state);
   read_word(root, "ruleset", {RulesetHandling::apply, RulesetHandling::none}, config.ruleset);
+  read_word(root, "at_stop", {AtStop::remove, AtStop::keep}, config.at_stop);
   read_word(root, "backend", {Backend::automatic, Backend::nft, Backend::iptables}, config.backend);
   read_word(root, "mark_path", {MarkPath::automatic, MarkPath::conntrack, MarkPath::packet},
             config.mark_path);
@@ -36,7 +37,7 @@ void read_top(TomlTable& root, const std::string& file, Config& config) {
   read_word(root, "loopback", {LoopbackHandling::exempt, LoopbackHandling::decide}, config.loopback);
   if (config.socket.size() > kLongestSocketPath) {
     root.take("socket")->error("socket must be a path of at most " + std::to_string(kLongestSocketPath) +
-                               " bytes, and " + quoted(config.socket) + " has " +
+                               " bytes, and " + in_quotes(config.socket) + " has " +
                                std::to_string(config.socket.size()));
   }
 }

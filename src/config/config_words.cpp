@@ -67,4 +67,14 @@ std::string_view to_string(RulesetHandling value) {
   return "apply";
 }
 
+std::string_view to_string(AtStop value) {
+  switch (value) {
+    case AtStop::remove:
+      return "remove";
+    case AtStop::keep:
+      return "keep";
+  }
+  return "";
+}
+
 }  // namespace tollgate

@@ -37,6 +37,12 @@ void Engine::on(const TimePassed&, Time now, Effects& effects) {
   flows_.expire(now, [&](FlowIndex index, const Flow& flow, Removal why) { remove(flow, index, why, effects); });
 }
 
+void Engine::on(const Stopping&, Time now, Effects& effects) {
+  while (const std::optional<FlowIndex> index = pending_.oldest()) {
+    release(*index, {options_.on_deadline, Reason::timed_out, Stage::none, kNoRule}, now, effects);
+  }
+}
+
 void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
   const FlowIndex index = flows_.find(FlowKey{change.tuple});
   if (index == kNoFlow) return;

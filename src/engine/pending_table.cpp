@@ -46,4 +46,8 @@ std::optional<FlowIndex> PendingTable::overdue(Time now) const {
   return deadlines_.begin()->second.flow;
 }
 
+std::optional<FlowIndex> PendingTable::oldest() const {
+  return deadlines_.empty() ? std::nullopt : std::optional{deadlines_.begin()->second.flow};
+}
+
 }  // namespace tollgate

@@ -59,7 +59,8 @@ class PacketQueue {
   virtual void answer(const PacketVerdict& verdict) = 0;
   virtual void send() = 0;
 
-  virtual QueueCounters counters() = 0;
+  virtual std::uint64_t enobufs() const = 0;  // cheap: for a look after every receive
+  virtual QueueCounters counters() = 0;       // reads /proc
 };
 
 // Decodes one netlink message of the queue; nullopt when it is none or makes no sense. Apart from

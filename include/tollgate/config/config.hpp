@@ -14,18 +14,20 @@
 
 namespace tollgate {
 
-enum class Backend : std::uint8_t { automatic, nft, iptables };         // "auto" "nft" "iptables"
-enum class MarkPath : std::uint8_t { automatic, conntrack, packet };    // "auto" "conntrack" "packet"
+enum class Backend : std::uint8_t { automatic, nft, iptables };       // "auto" "nft" "iptables"
+enum class MarkPath : std::uint8_t { automatic, conntrack, packet };  // "auto" "conntrack" "packet"
 enum class FailMode : std::uint8_t { open, closed };
 enum class InvalidHandling : std::uint8_t { pass, drop };
 enum class LoopbackHandling : std::uint8_t { exempt, decide };
 enum class RulesetHandling : std::uint8_t { apply, none };
+enum class AtStop : std::uint8_t { remove, keep };
 std::string_view to_string(Backend value);
 std::string_view to_string(MarkPath value);
 std::string_view to_string(FailMode value);
 std::string_view to_string(InvalidHandling value);
 std::string_view to_string(LoopbackHandling value);
 std::string_view to_string(RulesetHandling value);
+std::string_view to_string(AtStop value);
 
 // The highest queue.number: kQueueCount (ruleset/queue_layout.hpp) numbers from there end at 65535.
 inline constexpr std::uint16_t kMostQueueNumber = 65530;
@@ -46,16 +48,17 @@ struct RerouteTarget {
 struct Config {
   std::string policy = "/etc/tollgate/policy.d";
   std::string socket = "/run/tollgate/tollgate.sock";
-  std::string socket_group = "tollgate";    // may change things, like root; need not exist
+  std::string socket_group = "tollgate";  // may change things, like root; need not exist
   std::string state = "/var/lib/tollgate";
   RulesetHandling ruleset = RulesetHandling::apply;
+  AtStop at_stop = AtStop::remove;  // what becomes of the rules when the daemon stops
   Backend backend = Backend::automatic;
   MarkPath mark_path = MarkPath::automatic;
   FailMode fail = FailMode::closed;
-  bool forward = false;            // FORWARD is ours too
-  bool reroute_arriving = false;   // PREROUTING asks too, so that arriving flows can be rerouted
+  bool forward = false;           // FORWARD is ours too
+  bool reroute_arriving = false;  // PREROUTING asks too, so that arriving flows can be rerouted
   InvalidHandling invalid = InvalidHandling::drop;
-  bool log_invalid = false;        // the kernel logs them, at most 10 a minute
+  bool log_invalid = false;          // the kernel logs them, at most 10 a minute
   Verdict unparsed = Verdict::drop;  // accept, block or drop
   LoopbackHandling loopback = LoopbackHandling::exempt;
 
@@ -73,18 +76,18 @@ struct Config {
   struct Flow {
     std::uint32_t max_flows = 262'144;
     Duration end_linger = std::chrono::minutes{1};
-    Duration idle_timeout = std::chrono::minutes{10};        // TCP and others
+    Duration idle_timeout = std::chrono::minutes{10};  // TCP and others
     Duration udp_idle_timeout = std::chrono::minutes{10};
     Duration icmp_idle_timeout = std::chrono::seconds{60};
     friend bool operator==(const Flow&, const Flow&) = default;
   } flow;
 
   struct Pending {
-    std::uint32_t max_packets = 1024;           // that wait, in all; below queue.max_length
+    std::uint32_t max_packets = 1024;  // that wait, in all; below queue.max_length
     std::uint32_t max_packets_per_flow = 4;
     Duration deadline = std::chrono::seconds{15};
-    Verdict on_deadline = Verdict::block;       // accept, block or drop
-    Verdict on_overload = Verdict::drop;        // accept, block or drop
+    Verdict on_deadline = Verdict::block;  // accept, block or drop
+    Verdict on_overload = Verdict::drop;   // accept, block or drop
     friend bool operator==(const Pending&, const Pending&) = default;
   } pending;
 
@@ -96,6 +99,8 @@ struct Config {
 
   RerouteTarget nameserver{{}, {}, 53};
   RerouteTarget tunnel;
+
+  friend bool operator==(const Config&, const Config&) = default;
 };
 
 // Parses and checks. `file` names the text in diagnostics and is what relative paths in it are

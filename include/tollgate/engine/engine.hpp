@@ -58,6 +58,7 @@ class Engine {
   void watch_changes(bool on) { watched_ = on; }
 
   const Policy& policy() const { return *policy_; }
+  PolicyPointer policy_pointer() const { return policy_; }
   Generation generation() const { return generation_; }
   const FlowTable& flows() const { return flows_; }
   const EngineCounters& counters() const { return counters_; }
@@ -77,6 +78,7 @@ class Engine {
   void on(const FlowAdopted& adopted, Time now, Effects& effects);
   void on(const PolicyReplaced& replaced, Time now, Effects& effects);
   void on(const AnswerGiven& answer, Time now, Effects& effects);
+  void on(const Stopping& stopping, Time now, Effects& effects);
   void on(const TimePassed& passed, Time now, Effects& effects);
 
   // The way of a packet, in engine_packet.cpp.

@@ -62,9 +62,13 @@ struct AnswerGiven {
   Verdict verdict = Verdict::accept;
 };
 
+// The daemon is about to end: whatever waits gets its verdict now.
+struct Stopping {};
+
 // Nothing but the time: what is due is done.
 struct TimePassed {};
 
-using Event = std::variant<PacketQueued, ConntrackChanged, FlowAdopted, PolicyReplaced, AnswerGiven, TimePassed>;
+using Event = std::variant<PacketQueued, ConntrackChanged, FlowAdopted, PolicyReplaced, AnswerGiven,
+                           Stopping, TimePassed>;
 
 }  // namespace tollgate

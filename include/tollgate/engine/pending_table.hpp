@@ -48,6 +48,8 @@ class PendingTable {
   std::optional<Time> next_deadline() const;
   // A flow whose deadline has passed, still waiting; nullopt when there is none.
   std::optional<FlowIndex> overdue(Time now) const;
+  // The one that waits longest.
+  std::optional<FlowIndex> oldest() const;
 
   std::uint32_t flows() const { return static_cast<std::uint32_t>(flows_.size()); }
   std::uint32_t packets() const { return packets_; }

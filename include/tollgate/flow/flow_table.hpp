@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
@@ -90,6 +91,18 @@ class FlowTable {
       if (at(index).id.value != 0) function(index, at(index));  // a free place has no id
     }
     return end < used_ ? end : kNoFlow;
+  }
+
+  // Looks at the next `limit` places from `from` on and calls `function(index, flow)` for the flows
+  // there; returns where to go on, nullopt past the last. Between calls the table may change: a flow
+  // that stays is seen once.
+  template <class Function>
+  std::optional<FlowIndex> scan(FlowIndex from, std::uint32_t limit, Function&& function) const {
+    const std::uint32_t end = used_ - std::min(used_, from) > limit ? from + limit : used_;
+    for (FlowIndex index = from; index < end; ++index) {
+      if (at(index).id != FlowId{}) function(index, at(index));
+    }
+    return end < used_ ? std::optional{end} : std::nullopt;
   }
 
   std::uint32_t size() const { return size_; }

@@ -45,7 +45,7 @@ class FileDiagnostics {
 };
 
 // "text" in quotes on one line: what is not printable ASCII is escaped, what is long is cut short.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 // The candidate that `text` is most likely a misspelling of, if there is one.
 std::optional<std::string_view> nearest(std::string_view text, std::span<const std::string_view> candidates);
 // `; did you mean "outbound"?`, or nothing.
@@ -61,6 +61,7 @@ class TomlValue {
       : node_{&node}, name_{std::move(name)}, found_{&found} {}
 
   const std::string& name() const { return name_; }
+  const std::string& file() const { return found_->file(); }
   Place place() const;
   void error(std::string message) const { found_->add(place(), std::move(message)); }
   // Reports that it `must` be something else.
@@ -107,6 +108,7 @@ class TomlTable {
   TomlTable(const toml::table& table, std::string name, FileDiagnostics& found)
       : table_{&table}, name_{std::move(name)}, found_{&found} {}
 
+  const std::string& name() const { return name_; }
   Place place() const;
   FileDiagnostics& found() const { return *found_; }
   void error(std::string message) const { found_->add(place(), std::move(message)); }
@@ -119,6 +121,7 @@ class TomlTable {
   // Refuses every key that was not taken. Those of `later` are part of the language, but this
   // version does not have them yet.
   void refuse_rest(std::span<const std::string_view> later = {}) const;
+  bool has_any(std::span<const std::string_view> keys) const;
 
  private:
   std::string full_name(std::string_view key) const;

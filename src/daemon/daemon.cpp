@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon.hpp"
+
+#include <csignal>
+#include <stdexcept>
+#include <utility>
+
+#include "linux/ruleset_apply.hpp"
+#include "linux/system_sources.hpp"
+#include "privileges.hpp"
+#include "tollgate/control/flow_entry.hpp"
+#include "tollgate/ruleset/queue_layout.hpp"
+
+namespace tollgate {
+namespace {
+
+QueueOptions queue_options(const Config& config) {
+  QueueOptions options;
+  options.first = config.queue.number;
+  options.max_length = config.queue.max_length;
+  options.copy_range = config.queue.copy_range;
+  options.socket_buffer = config.queue.socket_buffer;
+  options.fail_open = config.fail == FailMode::open;
+  options.mark_path = config.mark_path;
+  options.mark_mask = config.mark_mask;
+  return options;
+}
+
+template <class T>
+T opened(Result<T, std::string> result) {
+  if (!result.ok()) throw std::runtime_error{result.error()};
+  return std::move(result.value());
+}
+
+std::string plural(std::uint64_t count, const char* one) {
+  return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+EngineOptions engine_options(const Config& config) {
+  EngineOptions options;
+  options.flows = {config.flow.max_flows, config.flow.end_linger, config.flow.idle_timeout,
+                   config.flow.udp_idle_timeout, config.flow.icmp_idle_timeout};
+  options.pending = {config.pending.max_packets, config.pending.max_packets_per_flow, config.pending.deadline};
+  options.unparsed = config.unparsed;
+  options.on_deadline = config.pending.on_deadline;
+  options.on_overload = config.pending.on_overload;
+  options.nameserver4 = config.nameserver.address4.has_value();
+  options.nameserver6 = config.nameserver.address6.has_value();
+  options.tunnel4 = config.tunnel.address4.has_value();
+  options.tunnel6 = config.tunnel.address6.has_value();
+  return options;
+}
+
+PolicyFeatures policy_features(const Config& config) {
+  PolicyFeatures features;
+  features.reroute_arriving = config.reroute_arriving;
+  features.forward = config.forward;
+  features.nameserver = config.nameserver.configured();
+  features.tunnel = config.tunnel.configured();
+  return features;
+}
+
+Daemon::Daemon(std::string config_path, const Config& config, PolicyPointer policy, LogSink& log)
+    : config_path_{std::move(config_path)},
+      config_{config},
+      log_{log},
+      started_{clock_.now()},
+      policy_loaded_{started_},
+      signals_{loop_, SIGTERM, SIGINT, SIGHUP},
+      watchdog_{loop_},
+      engine_{engine_options(config), std::move(policy)} {
+  open_kernel();
+  adopt_live_flows();
+  control_ = std::make_unique<ControlServer>(
+      loop_, ControlOptions{config_.socket, config_.socket_group, TOLLGATE_VERSION}, *this);
+  apply_rules();
+  if (const auto problem = give_up_privileges()) {
+    throw std::runtime_error{"privileges could not be given up: " + *problem};
+  }
+}
+
+Daemon::~Daemon() = default;
+
+void Daemon::open_kernel() {
+  interfaces_ = opened(Interfaces::open());
+  queue_ = opened(PacketQueue::open(queue_options(config_), [this](std::uint32_t index) {
+    return interfaces_->name(index);
+  }));
+  conntrack_ = opened(Conntrack::open(config_.mark_mask));
+  const Gate::Parts parts{clock_, engine_, *queue_, *conntrack_, *interfaces_, log_};
+  gate_ = std::make_unique<Gate>(loop_, parts, [this](const FlowChanged& change) {
+    static constexpr const char* kWords[] = {"opened", "decided", "ended", "removed"};
+    control_->publish({kWords[static_cast<std::size_t>(change.kind)], describe(engine_, change.flow)});
+  });
+}
+
+void Daemon::adopt_live_flows() {
+  const auto adopted = gate_->adopt(config_.mark_mask);
+  if (!adopted.ok()) {
+    // The kernel goes on carrying them; they are just not listed.
+    log_.message(LogLevel::warning, "conntrack's table cannot be read: " + adopted.error());
+  } else if (*adopted > 0) {
+    log_.message(LogLevel::info, plural(*adopted, "live flow") + " adopted");
+  }
+}
+
+void Daemon::apply_rules() {
+  if (config_.ruleset == RulesetHandling::none) return;
+  const auto applied = apply_ruleset(config_);
+  if (!applied.ok()) {
+    const auto removed = remove_ruleset();  // one family may have been loaded before the other failed
+    throw std::runtime_error{"the rules could not be loaded: " + applied.error().message +
+                             (removed.ok() ? "" : "\n" + removed.error().message)};
+  }
+  backend_ = *applied;
+}
+
+int Daemon::run() {
+  wait_for_signal();
+  keep_watchdog_quiet();
+  gate_->start();
+  const std::string summary = plural(engine_.policy().rules().size(), "rule") + ", backend " +
+                              std::string{config_.ruleset == RulesetHandling::none ? "none" : to_string(backend_)} +
+                              ", mark path " + std::string{to_string(queue_->mark_path())};
+  log_.message(LogLevel::info, "ready: " + summary);
+  service_manager_.ready(summary);
+  loop_.run();
+  log_.settle(clock_.now());
+  return exit_status_;
+}
+
+void Daemon::wait_for_signal() {
+  signals_.async_wait([this](boost::system::error_code error, int signal) {
+    if (error) return;
+    if (signal != SIGHUP) return stop();
+    service_manager_.reloading();
+    reload();  // says in the log what came of it
+    service_manager_.ready(plural(engine_.policy().rules().size(), "rule"));
+    wait_for_signal();
+  });
+}
+
+void Daemon::keep_watchdog_quiet() {
+  const auto interval = service_manager_.watchdog_interval();
+  if (!interval) return;
+  service_manager_.alive();
+  watchdog_.expires_after(*interval);
+  watchdog_.async_wait([this](boost::system::error_code error) {
+    if (!error) keep_watchdog_quiet();
+  });
+}
+
+void Daemon::stop() {
+  service_manager_.stopping();
+  log_.message(LogLevel::info, "stopping");
+  if (config_.ruleset == RulesetHandling::none || config_.at_stop == AtStop::keep) return finish();
+  try {
+    removal_ = std::make_unique<RulesetChild>(loop_, [this](const std::string& problem) {
+      if (!problem.empty()) {
+        log_.message(LogLevel::error, "rules are left behind (tollgate ruleset remove): " + problem);
+        exit_status_ = 1;
+      }
+      finish();
+    });
+  } catch (const std::exception& problem) {
+    log_.message(LogLevel::error,
+                 std::string{"rules are left behind (tollgate ruleset remove): "} + problem.what());
+    exit_status_ = 1;
+    finish();
+  }
+}
+
+// Closing the queue would drop what waits in it.
+void Daemon::finish() {
+  gate_->drain();
+  gate_->handle(Stopping{});
+  loop_.stop();
+}
+
+Diagnostics Daemon::reload() {
+  SystemSources sources;
+  Diagnostics problems;
+  const auto config = load_config(config_path_);
+  if (!config.ok()) problems = config.error();
+  auto policy = load_policy(config_.policy, policy_features(config_), sources);
+  if (!policy.ok()) problems.insert(problems.end(), policy.error().begin(), policy.error().end());
+  if (!problems.empty()) {
+    std::string text = "the new policy is refused, the old one stays:";
+    for (const Diagnostic& problem : problems) text += "\n" + problem.to_string();
+    log_.message(LogLevel::error, text);
+    return problems;
+  }
+  gate_->handle(PolicyReplaced{*policy});
+  policy_loaded_ = clock_.now();
+  log_.message(LogLevel::info, "policy generation " + std::to_string(engine_.generation().value) + ": " +
+                                   plural(engine_.policy().rules().size(), "rule"));
+  if (!(*config == config_)) {
+    log_.message(LogLevel::notice, config_path_ + " has changed: that takes effect at the next start");
+  }
+  return {};
+}
+
+}  // namespace tollgate

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <string>
+
+#include "clock.hpp"
+#include "control_server.hpp"
+#include "gate.hpp"
+#include "linux/conntrack.hpp"
+#include "linux/interfaces.hpp"
+#include "linux/queue.hpp"
+#include "log_sink.hpp"
+#include "ruleset_child.hpp"
+#include "service_manager.hpp"
+#include "tollgate/config/config.hpp"
+#include "tollgate/control/service.hpp"
+#include "tollgate/engine/engine.hpp"
+
+namespace tollgate {
+
+// tollgated, from a checked configuration and policy to its end. Nothing in the kernel is touched
+// before both are good, and the rules come last of all: whatever fails on the way leaves none behind.
+class Daemon final : public ControlService {
+ public:
+  // Opens everything in order: queues, conntrack, interfaces, live flows, control socket, rules;
+  // then gives up privileges. Throws std::runtime_error that says what could not be done.
+  Daemon(std::string config_path, const Config& config, PolicyPointer policy, LogSink& log);
+  ~Daemon() override;
+
+  // Until SIGTERM or SIGINT. Returns the exit status.
+  int run();
+
+  Status status() override;
+  std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit,
+                                     const std::function<void(const FlowEntry&)>& each) override;
+  PolicyPointer policy() override;
+  Diagnostics reload() override;
+  Explanation explain(const ExplainRequest& request) override;
+  void watch(bool on) override;
+
+ private:
+  void open_kernel();
+  void adopt_live_flows();
+  void apply_rules();
+  void wait_for_signal();
+  void keep_watchdog_quiet();
+  void stop();
+  void finish();
+
+  std::string config_path_;
+  Config config_;
+  LogSink& log_;
+  Clock clock_;
+  Time started_;
+  Time policy_loaded_;
+  ServiceManager service_manager_;
+  Backend backend_ = Backend::automatic;  // automatic: the rules are somebody else's business
+  int exit_status_ = 0;
+
+  boost::asio::io_context loop_{1};
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer watchdog_;
+  Engine engine_;
+  std::unique_ptr<Interfaces> interfaces_;
+  std::unique_ptr<PacketQueue> queue_;
+  std::unique_ptr<Conntrack> conntrack_;
+  std::unique_ptr<Gate> gate_;
+  std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<RulesetChild> removal_;
+};
+
+// What of the configuration the engine and the policy go by.
+EngineOptions engine_options(const Config& config);
+PolicyFeatures policy_features(const Config& config);
+
+}  // namespace tollgate
