@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <ostream>
+#include <span>
+#include <string>
+
+#include "catch.hpp"
+#include "packet_builder.hpp"
+#include "tollgate/wire/packet.hpp"
+
+namespace tollgate {
+
+inline std::ostream& operator<<(std::ostream& out, ParseError error) { return out << to_string(error); }
+
+}  // namespace tollgate
+
+namespace tollgate::test {
+
+// The packet, or a failed test that says why there is none.
+inline Packet parsed(const Bytes& bytes, std::size_t wire_length) {
+  const auto result = parse_packet(bytes, wire_length);
+  if (!result) FAIL("not parsed: " << to_string(result.error()));
+  return *result;
+}
+inline Packet parsed(const Bytes& bytes) { return parsed(bytes, bytes.size()); }
+
+// The error, or "" when the packet was parsed.
+inline std::string error_of(std::span<const std::uint8_t> bytes, std::size_t wire_length) {
+  const auto result = parse_packet(bytes, wire_length);
+  return result ? std::string{} : std::string{to_string(result.error())};
+}
+inline std::string error_of(std::span<const std::uint8_t> bytes) { return error_of(bytes, bytes.size()); }
+
+inline std::string text_of(std::span<const std::uint8_t> bytes) {
+  return std::string(bytes.begin(), bytes.end());
+}
+
+// The first `count` bytes.
+inline std::span<const std::uint8_t> head(const Bytes& bytes, std::size_t count) {
+  return std::span{bytes}.first(count);
+}
+
+}  // namespace tollgate::test
