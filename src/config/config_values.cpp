@@ -5,6 +5,8 @@
 #include <charconv>
 #include <filesystem>
 
+#include "tollgate/config/path.hpp"
+
 namespace tollgate {
 namespace {
 
@@ -27,6 +29,10 @@ std::optional<Duration> times(std::int64_t count, Duration one) {
 }
 
 }  // namespace
+
+std::string path_beside(const std::string& file, std::string_view path) {
+  return (std::filesystem::path{file}.parent_path() / path).lexically_normal().string();
+}
 
 std::optional<Duration> parse_duration(std::string_view text) {
   std::int64_t count = 0;
@@ -83,8 +89,7 @@ void read_path(TomlTable& table, std::string_view key, const std::string& file, 
     value->error(value->name() + " must be a path, and no path has a NUL byte");
     return;
   }
-  const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
-  out = (folder / *text).lexically_normal().string();
+  out = path_beside(std::filesystem::absolute(file).string(), *text);
 }
 
 void read_address(TomlTable& table, std::string_view key, Family family, std::optional<IpAddress>& out) {

@@ -9,8 +9,8 @@
 
 #include "tollgate/base/ip.hpp"
 #include "tollgate/base/time.hpp"
+#include "tollgate/config/toml_reader.hpp"
 #include "tollgate/flow/verdict.hpp"
-#include "toml_reader.hpp"
 
 namespace tollgate {
 

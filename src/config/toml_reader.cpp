@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "toml_reader.hpp"
+#include "tollgate/config/toml_reader.hpp"
 
 #include <algorithm>
 #include <cstddef>
@@ -40,7 +40,7 @@ std::string_view type_name(const toml::node& node) {
 
 // Values that can be shown are, others are named by their type.
 std::string shown(const toml::node& node) {
-  if (const auto* text = node.as_string()) return quoted(text->get());
+  if (const auto* text = node.as_string()) return in_quotes(text->get());
   if (const auto* number = node.as_integer()) return std::to_string(number->get());
   if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
   return std::string{type_name(node)};
@@ -77,7 +77,7 @@ std::string listed(std::span<const std::string_view> words) {
   std::string text;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
-    text += quoted(words[i]);
+    text += in_quotes(words[i]);
   }
   return text;
 }
@@ -93,7 +93,7 @@ Diagnostics FileDiagnostics::take() {
   return std::exchange(found_, {});
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string result = "\"";
   for (const char c : text.substr(0, kLongestQuote)) {
@@ -126,7 +126,7 @@ std::optional<std::string_view> nearest(std::string_view text, std::span<const s
 
 std::string suggestion(std::string_view text, std::span<const std::string_view> candidates) {
   const auto near = nearest(text, candidates);
-  return near ? "; did you mean " + quoted(*near) + "?" : std::string{};
+  return near ? "; did you mean " + in_quotes(*near) + "?" : std::string{};
 }
 
 Place TomlValue::place() const { return place_of(node_->source()); }
@@ -200,7 +200,7 @@ std::vector<TomlValue> TomlValue::each() const {
 Place TomlTable::place() const { return place_of(table_->source()); }
 
 std::string TomlTable::full_name(std::string_view key) const {
-  const std::string shown_key = is_bare(key) ? std::string{key} : quoted(key);
+  const std::string shown_key = is_bare(key) ? std::string{key} : in_quotes(key);
   return name_.empty() ? shown_key : name_ + '.' + shown_key;
 }
 
@@ -234,8 +234,12 @@ void TomlTable::refuse_rest(std::span<const std::string_view> later) const {
       continue;
     }
     const std::string where = name_.empty() ? std::string{} : " in " + name_;
-    found_->add(place, "unknown key " + quoted(key.str()) + where + suggestion(key.str(), taken_));
+    found_->add(place, "unknown key " + in_quotes(key.str()) + where + suggestion(key.str(), taken_));
   }
+}
+
+bool TomlTable::has_any(std::span<const std::string_view> keys) const {
+  return std::ranges::any_of(keys, [&](std::string_view key) { return table_->contains(key); });
 }
 
 Result<TomlDocument, Diagnostic> TomlDocument::parse(std::string_view text, const std::string& file) {

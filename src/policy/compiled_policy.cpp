@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "compiled_policy.hpp"
+
+#include "explain_rule.hpp"
+
+namespace tollgate {
+
+CompiledPolicy::CompiledPolicy(PolicyParts parts)
+    : parts_{std::move(parts)},
+      tests_{parts_.rules, parts_.lists},
+      indexes_{RuleIndex{parts_.rules, Direction::outbound}, RuleIndex{parts_.rules, Direction::inbound},
+               RuleIndex{parts_.rules, Direction::forward}} {}
+
+FirstMatch CompiledPolicy::match(const Evidence& seen) const {
+  const Probe probe{seen};
+  FirstMatch best;
+  auto before = static_cast<std::uint32_t>(parts_.rules.size());  // only rules above it can be better
+  indexes_[static_cast<std::size_t>(seen.direction)].each(probe, [&](RuleIds candidates) {
+    for (const std::uint32_t rule : candidates) {
+      if (rule >= before) return;
+      const Match match = tests_.match(rule, probe);
+      if (match == Match::no) continue;
+      best = {match, rule};
+      before = rule;
+      return;
+    }
+  });
+  return best;
+}
+
+std::vector<TriedRule> CompiledPolicy::explain(const Evidence& seen) const {
+  std::vector<TriedRule> tried;
+  for (std::uint32_t rule = 0; rule < parts_.rules.size(); ++rule) {
+    const RuleAnswer answer = explain_rule(parts_.rules[rule], parts_.list_names, parts_.lists, seen);
+    tried.push_back({rule, answer.match, answer.why});
+    if (answer.match != Match::no) break;
+  }
+  return tried;
+}
+
+}  // namespace tollgate

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "explain_rule.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "glob.hpp"
+
+namespace tollgate {
+namespace {
+
+std::string port_text(const PortRange& range) {
+  std::string text = range.protocol ? to_string(*range.protocol) + '/' : std::string{};
+  text += std::to_string(range.first);
+  if (range.last != range.first) text += '-' + std::to_string(range.last);
+  return text;
+}
+
+// "is not 443", "is none of 80, 443", and for long enumerations "is none of 80, 443 and 7 more".
+std::string is_not(const std::vector<std::string>& values) {
+  constexpr std::size_t kShown = 4;
+  std::string text = values.size() == 1 ? "is not " : "is none of ";
+  for (std::size_t i = 0; i < std::min(values.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + values[i];
+  if (values.size() > kShown) text += " and " + std::to_string(values.size() - kShown) + " more";
+  return text;
+}
+
+class Explainer {
+ public:
+  Explainer(std::span<const std::string> list_names, std::span<const AddressList> lists, const Evidence& seen)
+      : list_names_{list_names}, lists_{lists}, seen_{seen} {}
+
+  RuleAnswer explain(const Rule& rule) {
+    const bool inbound = seen_.direction == Direction::inbound;
+    const IpAddress source = seen_.tuple.source_address();
+    const IpAddress destination = seen_.tuple.destination_address();
+    direction(rule);
+    protocol(rule);
+    port(rule.ports, "port", seen_.tuple.destination_port);
+    port(rule.source_ports, "source port", seen_.tuple.source_port);
+    address(rule.source, "source", source);
+    address(rule.destination, "destination", destination);
+    address(rule.address, "address", inbound ? source : destination);
+    interface(rule);
+    owner(rule.users, "user", seen_.uid);
+    owner(rule.groups, "group", seen_.gid);
+    reauthorize(rule);
+    if (no_) return {Match::no, *no_};
+    if (waits_) return {Match::unknown, "waits for the " + *waits_};
+    return {Match::yes, "matches"};
+  }
+
+ private:
+  // The first field that does not match is the reason that is given.
+  void no(std::string why) {
+    if (!no_) no_ = std::move(why);
+  }
+  void wait_for(const char* field) {
+    if (!waits_) waits_ = field;
+  }
+
+  void direction(const Rule& rule) {
+    if (!rule.directions.contains(seen_.direction))
+      no("direction is " + std::string{to_string(seen_.direction)});
+  }
+
+  void protocol(const Rule& rule) {
+    if (rule.protocols.empty()) return;
+    if (std::ranges::find(rule.protocols, seen_.tuple.protocol) != rule.protocols.end()) return;
+    std::vector<std::string> wanted;
+    for (const Protocol protocol : rule.protocols) wanted.push_back(to_string(protocol));
+    no("protocol " + to_string(seen_.tuple.protocol) + ' ' + is_not(wanted));
+  }
+
+  void port(const std::vector<PortRange>& ranges, const char* name, std::uint16_t port) {
+    if (ranges.empty()) return;
+    const Protocol protocol = seen_.tuple.protocol;
+    if (!has_ports(protocol)) return no("protocol " + to_string(protocol) + " has no ports");
+    std::vector<std::string> wanted;
+    for (const PortRange& range : ranges) {
+      const bool right_protocol = !range.protocol || *range.protocol == protocol;
+      if (right_protocol && port >= range.first && port <= range.last) return;
+      wanted.push_back(port_text(range));
+    }
+    no(std::string{name} + ' ' + to_string(protocol) + '/' + std::to_string(port) + ' ' + is_not(wanted));
+  }
+
+  void address(const AddressMatch& match, const char* name, const IpAddress& address) {
+    if (match.any()) return;
+    std::vector<std::string> wanted;
+    for (const Prefix& prefix : match.prefixes) {
+      if (prefix.contains(address)) return;
+      wanted.push_back(prefix.to_string());
+    }
+    for (const ListId list : match.lists) {
+      if (lists_[list.value].contains(address)) return;
+      wanted.push_back('@' + list_names_[list.value]);
+    }
+    no(std::string{name} + ' ' + address.to_string() + ' ' + is_not(wanted));
+  }
+
+  void interface(const Rule& rule) {
+    const FieldMatch<std::string>& match = rule.interfaces;
+    if (match.any()) return;
+    if (seen_.interface.is_awaited()) return wait_for("interface");
+    if (seen_.interface.is_empty()) {
+      if (!match.unknown) no("interface is unknown");
+      return;
+    }
+    const auto matches = [&](const std::string& glob) { return glob_matches(glob, *seen_.interface); };
+    if (std::ranges::any_of(match.values, matches)) return;
+    std::vector<std::string> wanted = match.values;
+    if (match.unknown) wanted.emplace_back("unknown");
+    no("interface " + std::string{*seen_.interface} + ' ' + is_not(wanted));
+  }
+
+  void owner(const FieldMatch<std::uint32_t>& match, const char* name, const Known<std::uint32_t>& owner) {
+    if (match.any()) return;
+    if (owner.is_awaited()) return wait_for(name);
+    if (owner.is_empty()) {
+      if (!match.unknown) no(std::string{name} + " is unknown");
+      return;
+    }
+    std::vector<std::string> wanted;
+    for (const std::uint32_t id : match.values) {
+      if (id == *owner) return;
+      wanted.push_back(std::to_string(id));
+    }
+    if (match.unknown) wanted.emplace_back("unknown");
+    no(std::string{name} + ' ' + std::to_string(*owner) + ' ' + is_not(wanted));
+  }
+
+  void reauthorize(const Rule& rule) {
+    if (!rule.reauthorize || *rule.reauthorize == seen_.reauthorize) return;
+    no(seen_.reauthorize ? "is asked again" : "is asked for the first time");
+  }
+
+  std::span<const std::string> list_names_;
+  std::span<const AddressList> lists_;
+  const Evidence& seen_;
+  std::optional<std::string> no_;
+  std::optional<std::string> waits_;
+};
+
+}  // namespace
+
+RuleAnswer explain_rule(const Rule& rule, std::span<const std::string> list_names,
+                        std::span<const AddressList> lists, const Evidence& seen) {
+  return Explainer{list_names, lists, seen}.explain(rule);
+}
+
+}  // namespace tollgate

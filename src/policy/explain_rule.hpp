@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "address_list.hpp"
+#include "tollgate/policy/policy.hpp"
+
+namespace tollgate {
+
+struct RuleAnswer {
+  Match match = Match::no;
+  std::string why;
+};
+
+// One rule against the evidence, field by field as the rule was written and by nothing that was
+// compiled from it: what match() says is held against this.
+RuleAnswer explain_rule(const Rule& rule, std::span<const std::string> list_names,
+                        std::span<const AddressList> lists, const Evidence& seen);
+
+}  // namespace tollgate

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "list_reader.hpp"
+
+#include <array>
+#include <charconv>
+#include <iterator>
+#include <optional>
+
+#include "address_key.hpp"
+#include "tollgate/config/path.hpp"
+
+namespace tollgate {
+namespace {
+
+constexpr std::string_view kBlanks = " \t\r\v\f";
+
+// Part of the language, not of this version.
+constexpr std::array<std::string_view, 1> kLater = {"domains"};
+
+// The network that has `text`'s address in it, when only the host bits are wrong.
+std::optional<Prefix> without_host_bits(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  unsigned length = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data() + slash + 1, end, length);
+  if (!address || error != std::errc{} || stop != end || length > address->bits()) return std::nullopt;
+  AddressBytes bytes = address->bytes();
+  for (unsigned bit = length; bit < address->bits(); ++bit) {
+    bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] & ~(0x80U >> bit % 8));
+  }
+  const IpAddress first = address->family() == Family::ipv4
+                              ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]})
+                              : IpAddress::v6(bytes);
+  return Prefix{first, static_cast<std::uint8_t>(length)};
+}
+
+void parse_line(std::string_view line, std::uint32_t number, std::vector<Prefix>& prefixes,
+                FileDiagnostics& found) {
+  line = line.substr(0, line.find('#'));
+  const std::size_t begin = line.find_first_not_of(kBlanks);
+  if (begin == std::string_view::npos) return;
+  const std::string_view text = line.substr(begin, line.find_last_not_of(kBlanks) - begin + 1);
+  if (const auto prefix = Prefix::parse(text)) {
+    prefixes.push_back(*prefix);
+    return;
+  }
+  const std::size_t blank = text.find_first_of(kBlanks);
+  const bool more = blank != std::string_view::npos && Prefix::parse(text.substr(0, blank));
+  const std::size_t place = more ? text.find_first_not_of(kBlanks, blank) : 0;
+  found.add({number, static_cast<std::uint32_t>(begin + place + 1)},
+            more ? "one address or network a line, and a comment begins with #" : why_not_a_prefix(text));
+}
+
+void read_list_file(const TomlValue& value, PolicySources& sources, std::vector<Prefix>& prefixes,
+                    Diagnostics& file_diagnostics) {
+  const auto name = value.string();
+  if (!name) return;
+  const std::string path = path_beside(value.file(), *name);
+  const auto text = sources.read(path);
+  if (!text) {
+    value.error("cannot read " + in_quotes(path) + ": " + text.error().message);
+    return;
+  }
+  FileDiagnostics found{path};
+  const std::vector<Prefix> lines = parse_list_file(*text, found);
+  prefixes.insert(prefixes.end(), lines.begin(), lines.end());
+  const Diagnostics wrong = found.take();
+  file_diagnostics.insert(file_diagnostics.end(), wrong.begin(), wrong.end());
+}
+
+void read_entry(const TomlValue& value, std::vector<Prefix>& prefixes) {
+  const auto text = value.string();
+  if (!text) return;
+  if (const auto prefix = Prefix::parse(*text)) {
+    prefixes.push_back(*prefix);
+  } else {
+    value.error(why_not_a_prefix(*text));
+  }
+}
+
+}  // namespace
+
+std::string why_not_a_prefix(std::string_view text) {
+  if (const auto network = without_host_bits(text); network && !Prefix::parse(text)) {
+    return in_quotes(text) + " has bits set past its length; the network is " + network->to_string();
+  }
+  return in_quotes(text) + " is not an address or a network";
+}
+
+std::vector<Prefix> parse_list_file(std::string_view text, FileDiagnostics& found) {
+  std::vector<Prefix> prefixes;
+  for (std::uint32_t number = 1; !text.empty(); ++number) {
+    const std::size_t end = text.find('\n');
+    parse_line(text.substr(0, end), number, prefixes, found);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return prefixes;
+}
+
+std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnostics& file_diagnostics) {
+  std::vector<Prefix> prefixes;
+  const auto files = table.take("addresses");
+  const auto entries = table.take("entries");
+  if (files) {
+    for (const TomlValue& file : files->each()) read_list_file(file, sources, prefixes, file_diagnostics);
+  }
+  if (entries) {
+    for (const TomlValue& entry : entries->each()) read_entry(entry, prefixes);
+  }
+  table.refuse_rest(kLater);
+  if (!files && !entries && !table.has_any(kLater)) {
+    table.error(table.name() + " needs addresses (a file) or entries (networks)");
+  }
+  return prefixes;
+}
+
+}  // namespace tollgate

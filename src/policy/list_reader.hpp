@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tollgate/config/toml_reader.hpp"
+#include "tollgate/policy/policy.hpp"
+
+namespace tollgate {
+
+// Why `text` is no address and no network, for a message: `"x" is not an address or a network`.
+std::string why_not_a_prefix(std::string_view text);
+
+// A list file: an address or a network a line; `#` begins a comment; blank lines are fine.
+std::vector<Prefix> parse_list_file(std::string_view text, FileDiagnostics& found);
+
+// One [list.NAME]. What is wrong with the files that it names goes to `file_diagnostics`.
+std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnostics& file_diagnostics);
+
+}  // namespace tollgate

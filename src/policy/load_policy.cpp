@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "compiled_policy.hpp"
+#include "list_reader.hpp"
+#include "rule_reader.hpp"
+#include "tollgate/config/toml_reader.hpp"
+
+namespace tollgate {
+namespace {
+
+// One file while it is read. The document owns what the values point into.
+struct PolicyFile {
+  PolicyFile(const std::string& path, TomlDocument parsed) : document{std::move(parsed)}, found{path} {}
+
+  TomlDocument document;
+  FileDiagnostics found;
+  Diagnostics list_files;  // what is wrong with the list files that it names
+  std::vector<TomlTable> rules;
+};
+
+std::string at(const std::string& file, Place place) {
+  return file + ':' + std::to_string(place.line) + ':' + std::to_string(place.column);
+}
+
+class PolicyLoader {
+ public:
+  PolicyLoader(const PolicyFeatures& features, PolicySources& sources)
+      : features_{features}, sources_{sources} {}
+
+  Result<PolicyPointer, Diagnostics> load(const std::string& path) {
+    const auto files = sources_.policy_files(path);
+    if (!files) return Diagnostics{files.error()};
+    for (const std::string& file : *files) open(file);
+    // Every list of every file is known before the first rule that may name it is read.
+    for (const Opened& opened : files_) {
+      if (opened.file) read_file(*opened.file);
+    }
+    for (const Opened& opened : files_) {
+      if (opened.file) read_rules(*opened.file);
+    }
+    Diagnostics found = diagnostics();
+    if (!found.empty()) return found;
+    return PolicyPointer{std::make_shared<const CompiledPolicy>(std::move(parts_))};
+  }
+
+ private:
+  struct Opened {
+    std::unique_ptr<PolicyFile> file;  // null: see `failed`
+    std::optional<Diagnostic> failed;
+  };
+  struct Definition {
+    std::string file;
+    Place place;
+  };
+
+  void open(const std::string& path) {
+    const auto text = sources_.read(path);
+    if (!text) {
+      files_.push_back({nullptr, text.error()});
+      return;
+    }
+    auto document = TomlDocument::parse(*text, path);
+    if (!document) {
+      files_.push_back({nullptr, document.error()});
+      return;
+    }
+    files_.push_back({std::make_unique<PolicyFile>(path, std::move(*document)), std::nullopt});
+  }
+
+  void read_file(PolicyFile& file) {
+    TomlTable root = file.document.root(file.found);
+    if (auto defaults = root.take_table("default")) read_defaults(*std::move(defaults));
+    if (auto lists = root.take_table("list")) read_lists(*std::move(lists), file);
+    if (const auto rules = root.take("rule")) file.rules = rules->tables();
+    root.refuse_rest();
+  }
+
+  void read_defaults(TomlTable table) {
+    for (std::size_t i = 0; i < kDirections; ++i) {
+      const auto direction = static_cast<Direction>(i);
+      if (const auto value = table.take(to_string(direction))) read_default(*value, direction);
+    }
+    table.refuse_rest();
+  }
+
+  void read_default(const TomlValue& value, Direction direction) {
+    const auto index = static_cast<std::size_t>(direction);
+    if (const auto& before = default_places_[index]) {
+      value.error(value.name() + " is already set at " + at(before->file, before->place));
+      return;
+    }
+    default_places_[index] = Definition{value.file(), value.place()};
+    const auto verdict = read_verdict(value, features_);
+    if (!verdict) return;
+    DirectionSet only;
+    only.add(direction);
+    check_reroute(value, *verdict, only, features_);
+    parts_.defaults[index] = *verdict;
+  }
+
+  void read_lists(TomlTable table, PolicyFile& file) {
+    auto lists = table.take_all();
+    // In the order in which they are written.
+    std::ranges::sort(lists, {}, [](const auto& list) { return list.second.place(); });
+    for (const auto& [name, value] : lists) {
+      if (auto definition = value.table()) define_list(name, value, *std::move(definition), file);
+    }
+  }
+
+  void define_list(const std::string& name, const TomlValue& value, TomlTable table, PolicyFile& file) {
+    if (name.empty() || name.find_first_not_of(kNameBytes) != std::string::npos) {
+      value.error("the list's name " + in_quotes(name) + " must be of letters, digits, - and _");
+      return;
+    }
+    if (const auto before = lists_.find(name); before != lists_.end()) {
+      value.error(value.name() + " is already defined at " + at(before->second.file, before->second.place));
+      return;
+    }
+    const std::size_t errors_before = file.found.size() + file.list_files.size();
+    const AddressList list{read_list(std::move(table), sources_, file.list_files)};
+    const bool complete = file.found.size() + file.list_files.size() == errors_before;
+    const ListId id{static_cast<std::uint32_t>(parts_.lists.size())};
+    lists_[name] = {id,       list.has(Family::ipv4), list.has(Family::ipv6),
+                    complete, value.place(),          value.file()};
+    parts_.list_names.push_back(name);
+    parts_.lists.push_back(list);
+  }
+
+  void read_rules(PolicyFile& file) {
+    const RuleContext context{features_, sources_, lists_};
+    for (TomlTable& table : file.rules) {
+      const auto name_value = table.take("name");
+      Rule rule = read_rule(table, context);
+      const Place place = name_value ? name_value->place() : table.place();
+      const auto [before, first] = rule_names_.try_emplace(rule.name, Definition{file.found.file(), place});
+      if (!first && !rule.name.empty()) {
+        file.found.add(place, "the rule name " + in_quotes(rule.name) + " is already used at " +
+                                  at(before->second.file, before->second.place));
+      }
+      parts_.rules.push_back(std::move(rule));
+    }
+  }
+
+  Diagnostics diagnostics() {
+    Diagnostics all;
+    const auto append = [&](const Diagnostics& more) { all.insert(all.end(), more.begin(), more.end()); };
+    for (const Opened& opened : files_) {
+      if (opened.failed) append({*opened.failed});
+      if (!opened.file) continue;
+      append(opened.file->found.take());
+      append(opened.file->list_files);
+    }
+    return all;
+  }
+
+  static constexpr std::string_view kNameBytes =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+  const PolicyFeatures& features_;
+  PolicySources& sources_;
+  std::vector<Opened> files_;
+  std::array<std::optional<Definition>, kDirections> default_places_;
+  ListNames lists_;
+  std::map<std::string, Definition> rule_names_;
+  PolicyParts parts_;
+};
+
+}  // namespace
+
+Result<PolicyPointer, Diagnostics> load_policy(const std::string& path, const PolicyFeatures& features,
+                                               PolicySources& sources) {
+  return PolicyLoader{features, sources}.load(path);
+}
+
+}  // namespace tollgate

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <algorithm>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "address_key.hpp"
+#include "sorted_keys.hpp"
+
+namespace tollgate {
+
+using RuleIds = std::span<const std::uint32_t>;  // ascending: in the order of the rules
+
+// Ranges of keys, each with the rules that are filed under it. Of two ranges that meet, one lies
+// within the other (as with networks). A lookup costs one search, however deep they are nested.
+template <class Key>
+class RangeMap {
+ public:
+  struct Entry {
+    Key first;
+    Key last;
+    std::uint32_t rule;
+  };
+
+  RangeMap() = default;
+  explicit RangeMap(std::vector<Entry> entries) {
+    // Outer ranges before those inside them; the rules of one range in order.
+    std::ranges::sort(entries, [](const Entry& a, const Entry& b) {
+      if (a.first != b.first) return a.first < b.first;
+      if (a.last != b.last) return b.last < a.last;
+      return a.rule < b.rule;
+    });
+    Builder build{*this};
+    for (const Entry& entry : entries) build.add(entry);
+    build.finish();
+  }
+
+  bool empty() const { return nodes_.empty(); }
+
+  // Calls visit(RuleIds) for every range that holds the key, the innermost first.
+  template <class Visit>
+  void each(const Key& key, Visit&& visit) const {
+    const std::size_t at = starts_.last_not_above(key);
+    if (at == SortedKeys<Key>::kNone) return;
+    for (std::uint32_t index = innermost_[at]; index != kNoNode; index = nodes_[index].outer) {
+      const Node& node = nodes_[index];
+      visit(RuleIds{rules_.data() + node.begin, node.count});
+    }
+  }
+  // How many rules `each` would come upon.
+  std::size_t count(const Key& key) const {
+    std::size_t total = 0;
+    each(key, [&](RuleIds ids) { total += ids.size(); });
+    return total;
+  }
+
+ private:
+  static constexpr std::uint32_t kNoNode = 0xffffffff;
+  struct Node {
+    std::uint32_t outer = kNoNode;
+    std::uint32_t begin = 0;  // in rules_
+    std::uint32_t count = 0;
+  };
+
+  // Sweeps over the key space: wherever the innermost range changes, a start is noted.
+  class Builder {
+   public:
+    explicit Builder(RangeMap& map) : map_{map} {}
+
+    void add(const Entry& entry) {
+      const bool same =
+          !open_.empty() && open_.back().first == entry.first && open_.back().last == entry.last;
+      if (!same) open(entry);
+      Node& node = map_.nodes_[open_.back().node];
+      if (node.count > 0 && map_.rules_.back() == entry.rule) return;  // named twice
+      map_.rules_.push_back(entry.rule);
+      ++node.count;
+    }
+    void finish() {
+      while (!open_.empty()) close();
+      map_.starts_ = SortedKeys<Key>{std::move(starts_)};
+    }
+
+   private:
+    struct Open {
+      Key first;
+      Key last;
+      std::uint32_t node;
+    };
+
+    void open(const Entry& entry) {
+      while (!open_.empty() && open_.back().last < entry.first) close();
+      assert(open_.empty() || entry.last <= open_.back().last);
+      const auto node = static_cast<std::uint32_t>(map_.nodes_.size());
+      const std::uint32_t outer = open_.empty() ? kNoNode : open_.back().node;
+      map_.nodes_.push_back({outer, static_cast<std::uint32_t>(map_.rules_.size()), 0});
+      open_.push_back({entry.first, entry.last, node});
+      start(entry.first, node);
+    }
+    void close() {
+      const Key last = open_.back().last;
+      open_.pop_back();
+      if (last == last_of_network(Key{}, 0)) return;  // nothing comes after the greatest key
+      start(successor(last), open_.empty() ? kNoNode : open_.back().node);
+    }
+    void start(const Key& key, std::uint32_t node) {
+      if (!starts_.empty() && starts_.back() == key) {
+        map_.innermost_.back() = node;
+        return;
+      }
+      starts_.push_back(key);
+      map_.innermost_.push_back(node);
+    }
+
+    RangeMap& map_;
+    std::vector<Key> starts_;
+    std::vector<Open> open_;
+  };
+
+  SortedKeys<Key> starts_;
+  std::vector<std::uint32_t> innermost_;  // node from starts_[i] up to the next start
+  std::vector<Node> nodes_;
+  std::vector<std::uint32_t> rules_;
+};
+
+}  // namespace tollgate

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "probe.hpp"
+#include "range_map.hpp"
+#include "tollgate/policy/rule.hpp"
+
+namespace tollgate {
+
+// Which rules of one direction a flow could match at all. Every rule is filed under the one of its
+// fields by which the fewest others could be found as well; what has no such field (address lists,
+// globs, nothing at all) is a candidate for every flow.
+class RuleIndex {
+ public:
+  RuleIndex() = default;
+  RuleIndex(std::span<const Rule> rules, Direction direction);
+
+  // Calls visit(RuleIds), each ascending: together they hold every rule that matches or waits, and
+  // few others. A rule may come more than once.
+  template <class Visit>
+  void each(const Probe& probe, Visit&& visit) const {
+    each_address(map(Dimension::destination), probe.destination, visit);
+    each_address(map(Dimension::source), probe.source, visit);
+    if (probe.ports) {
+      each_port(map(Dimension::port), probe.seen.tuple.destination_port, visit);
+      each_port(map(Dimension::source_port), probe.seen.tuple.source_port, visit);
+    }
+    each_field(map(Dimension::user), probe.seen.uid, visit);
+    each_field(map(Dimension::group), probe.seen.gid, visit);
+    each_field(map(Dimension::interface), probe.seen.interface, visit);
+    visit(RuleIds{rest_});
+  }
+
+ private:
+  // In the order of preference where all else is equal.
+  enum class Dimension : std::uint8_t {
+    destination,
+    source,
+    port,
+    source_port,
+    user,
+    group,
+    interface,
+    count_
+  };
+  static constexpr std::size_t kDimensions = static_cast<std::size_t>(Dimension::count_);
+
+  struct Map {
+    RangeMap<std::uint32_t> narrow;    // IPv4 addresses, ports, ids, names
+    RangeMap<WideKey> wide;            // IPv6 addresses
+    std::vector<std::uint32_t> empty;  // rules that match the empty field
+    std::vector<std::uint32_t> all;    // while the field is awaited, all of them wait
+  };
+  class Builder;
+
+  const Map& map(Dimension dimension) const { return maps_[static_cast<std::size_t>(dimension)]; }
+
+  static std::uint32_t field_key(std::uint32_t id) { return id; }
+  // A name as a number. That two names share one costs a candidate, not the answer.
+  static std::uint32_t field_key(std::string_view name);
+
+  template <class Visit>
+  static void each_address(const Map& map, const AddressProbe& address, Visit&& visit) {
+    if (address.family == Family::ipv4) {
+      map.narrow.each(address.narrow, visit);
+    } else {
+      map.wide.each(address.wide, visit);
+    }
+  }
+  template <class Visit>
+  static void each_port(const Map& map, std::uint16_t port, Visit&& visit) {
+    map.narrow.each(port, visit);
+  }
+  template <class Field, class Visit>
+  static void each_field(const Map& map, const Field& field, Visit&& visit) {
+    if (map.all.empty()) return;
+    if (field.is_known()) {
+      map.narrow.each(field_key(*field), visit);
+    } else {
+      visit(RuleIds{field.is_empty() ? map.empty : map.all});
+    }
+  }
+
+  std::array<Map, kDimensions> maps_;
+  std::vector<std::uint32_t> rest_;
+};
+
+}  // namespace tollgate

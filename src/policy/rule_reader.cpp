@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "rule_reader.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "field_readers.hpp"
+
+namespace tollgate {
+namespace {
+
+constexpr std::size_t kLongestName = 200;
+
+// Part of the language, not of this version.
+constexpr std::array<std::string_view, 9> kLater = {"process",   "domain",  "unit", "container", "cgroup",
+                                                    "encrypted", "country", "asn",  "expires"};
+constexpr std::string_view kAsk = "ask";
+
+void check_name(const TomlValue& value, std::string_view name) {
+  const bool control =
+      std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
+  if (control || name.size() > kLongestName) value.error("rule.name must be one line of at most 200 bytes");
+}
+
+std::string read_name(TomlTable& table) {
+  if (const auto value = table.take("name")) {
+    const auto name = value->string();
+    if (!name) return {};
+    check_name(*value, *name);
+    return std::string{*name};
+  }
+  const std::string& file = table.found().file();
+  return file.substr(file.rfind('/') + 1) + ':' + std::to_string(table.place().line);
+}
+
+DirectionSet all_directions() {
+  DirectionSet directions;
+  directions.add(Direction::outbound);
+  directions.add(Direction::inbound);
+  directions.add(Direction::forward);
+  return directions;
+}
+
+void check_directions(const TomlValue& value, const DirectionSet& directions,
+                      const PolicyFeatures& features) {
+  const bool forward_only = directions.contains(Direction::forward) &&
+                            !directions.contains(Direction::outbound) &&
+                            !directions.contains(Direction::inbound);
+  if (forward_only && !features.forward) {
+    value.error("a rule for forwarded flows needs forward = true in tollgate.toml");
+  }
+}
+
+void check_ports(const TomlValue& value, const std::vector<PortRange>& ports,
+                 const std::vector<Protocol>& protocols) {
+  if (protocols.empty()) return;
+  for (const Protocol protocol : protocols) {
+    if (!has_ports(protocol)) value.error("protocol " + to_string(protocol) + " has no ports");
+  }
+  for (const PortRange& range : ports) {
+    if (!range.protocol || std::ranges::find(protocols, *range.protocol) != protocols.end()) continue;
+    value.error(value.name() + " is of protocol " + to_string(*range.protocol) +
+                ", which rule.protocol leaves out: this can never match");
+  }
+}
+
+// The families that an end can be of.
+struct Families {
+  bool ipv4 = false;
+  bool ipv6 = false;
+};
+
+Families families_of(const AddressMatch& addresses, const ListNames& lists) {
+  if (addresses.any()) return {true, true};
+  Families families;
+  for (const Prefix& prefix : addresses.prefixes) {
+    (prefix.address.family() == Family::ipv4 ? families.ipv4 : families.ipv6) = true;
+  }
+  for (const auto& [name, list] : lists) {
+    if (std::ranges::find(addresses.lists, list.id) == addresses.lists.end()) continue;
+    // An empty list is no contradiction: what fills it may have had nothing to say today.
+    const bool open = !list.complete || (!list.has4 && !list.has6);
+    families.ipv4 = families.ipv4 || list.has4 || open;
+    families.ipv6 = families.ipv6 || list.has6 || open;
+  }
+  return families;
+}
+
+class RuleReader {
+ public:
+  RuleReader(TomlTable table, const RuleContext& context)
+      : table_{std::move(table)}, context_{context}, features_{context.features} {}
+
+  Rule read() {
+    const std::size_t errors_before = table_.found().size();
+    rule_.file = table_.found().file();
+    rule_.line = table_.place().line;
+    rule_.name = read_name(table_);
+    read_fields();
+    const auto verdict_value = table_.take("verdict");
+    const auto verdict = verdict_value ? read_verdict(*verdict_value, features_) : std::nullopt;
+    if (!verdict_value) table_.error("the rule has no verdict");
+    table_.refuse_rest(kLater);
+    // What contradicts itself is looked for only in what could be read.
+    if (table_.found().size() == errors_before) {
+      rule_.verdict = *verdict;
+      check_contradictions(*verdict_value);
+    }
+    return std::move(rule_);
+  }
+
+ private:
+  void read_fields() {
+    const auto directions = table_.take("direction");
+    rule_.directions = directions ? read_directions(*directions) : all_directions();
+    if (directions) check_directions(*directions, rule_.directions, features_);
+    if (const auto value = table_.take("protocol")) rule_.protocols = read_protocols(*value);
+    if (const auto value = table_.take("port")) rule_.ports = read_ports(*value);
+    if (const auto value = table_.take("source_port")) rule_.source_ports = read_ports(*value);
+    if (const auto value = table_.take("source")) rule_.source = read_addresses(*value, context_.lists);
+    if (const auto value = table_.take("destination"))
+      rule_.destination = read_addresses(*value, context_.lists);
+    if (const auto value = table_.take("address")) rule_.address = read_addresses(*value, context_.lists);
+    if (const auto value = table_.take("interface")) rule_.interfaces = read_interfaces(*value);
+    if (const auto value = table_.take("user")) rule_.users = read_users(*value, context_.sources);
+    if (const auto value = table_.take("group")) rule_.groups = read_groups(*value, context_.sources);
+    if (const auto value = table_.take("reauthorize")) rule_.reauthorize = value->boolean();
+    const bool communication = rule_.protocols.empty() && rule_.ports.empty() && rule_.source_ports.empty() &&
+                               rule_.source.any() && rule_.interfaces.any();
+    rule_.stage = communication ? Stage::communication : Stage::link;
+  }
+
+  void check_contradictions(const TomlValue& verdict_value) {
+    if (const auto value = table_.take("port")) check_ports(*value, rule_.ports, rule_.protocols);
+    if (const auto value = table_.take("source_port"))
+      check_ports(*value, rule_.source_ports, rule_.protocols);
+    check_port_protocols();
+    check_families();
+    check_reroute(verdict_value, rule_.verdict, rule_.directions, features_);
+    if (is_reroute(rule_.verdict)) check_reroute_protocols();
+  }
+
+  // Ports of two different protocols on the two ends.
+  void check_port_protocols() {
+    if (rule_.ports.empty() || rule_.source_ports.empty()) return;
+    const auto meets = [](const PortRange& a, const PortRange& b) {
+      return !a.protocol || !b.protocol || *a.protocol == *b.protocol;
+    };
+    for (const PortRange& port : rule_.ports) {
+      if (std::ranges::any_of(rule_.source_ports, [&](const PortRange& other) { return meets(port, other); }))
+        return;
+    }
+    table_.take("port")->error(
+        "rule.port and rule.source_port are of different protocols: this can never match");
+  }
+
+  void check_families() {
+    Families left{true, true};
+    for (const auto& [key, addresses] :
+         {std::pair{"source", &rule_.source}, std::pair{"destination", &rule_.destination},
+          std::pair{"address", &rule_.address}}) {
+      const Families families = families_of(*addresses, context_.lists);
+      left = {left.ipv4 && families.ipv4, left.ipv6 && families.ipv6};
+      if (left.ipv4 || left.ipv6) continue;
+      table_.take(key)->error("rule." + std::string{key} +
+                              " is of another address family than the other end: this can never match");
+      return;
+    }
+  }
+
+  void check_reroute_protocols() {
+    const auto carried = [](Protocol protocol) {
+      return protocol == Protocol::tcp || protocol == Protocol::udp;
+    };
+    for (const Protocol protocol : rule_.protocols) {
+      if (!carried(protocol))
+        table_.take("protocol")->error("only tcp and udp can be rerouted, not " + to_string(protocol));
+    }
+    for (const char* key : {"port", "source_port"}) {
+      const auto& ports = std::string_view{key} == "port" ? rule_.ports : rule_.source_ports;
+      for (const PortRange& range : ports) {
+        if (!range.protocol || carried(*range.protocol)) continue;
+        table_.take(key)->error("only tcp and udp can be rerouted, not " + to_string(*range.protocol));
+      }
+    }
+  }
+
+  TomlTable table_;
+  const RuleContext& context_;
+  const PolicyFeatures& features_;
+  Rule rule_;
+};
+
+std::vector<std::string_view> verdict_words() {
+  std::vector<std::string_view> words;
+  for (std::size_t i = 0; i < kVerdictCount; ++i) words.push_back(to_string(static_cast<Verdict>(i)));
+  return words;
+}
+
+}  // namespace
+
+std::optional<Verdict> read_verdict(const TomlValue& value, const PolicyFeatures& features) {
+  const auto verdict = value.is_string() ? parse_verdict(value.string_value()) : std::nullopt;
+  if (!verdict) {
+    if (value.is_string() && value.string_value() == kAsk) {
+      value.error("the verdict \"ask\" is not in this version of tollgate yet");
+    } else {
+      value.wrong_word(verdict_words());
+    }
+    return std::nullopt;
+  }
+  if (*verdict == Verdict::reroute_nameserver && !features.nameserver) {
+    value.error("reroute-nameserver needs [nameserver] in tollgate.toml");
+  }
+  if (*verdict == Verdict::reroute_tunnel && !features.tunnel) {
+    value.error("reroute-tunnel needs [tunnel] in tollgate.toml");
+  }
+  return verdict;
+}
+
+void check_reroute(const TomlValue& verdict_value, Verdict verdict, const DirectionSet& directions,
+                   const PolicyFeatures& features) {
+  const bool arriving = directions.contains(Direction::inbound) || directions.contains(Direction::forward);
+  if (!is_reroute(verdict) || !arriving || features.reroute_arriving) return;
+  verdict_value.error(std::string{to_string(verdict)} +
+                      " of flows that are not outbound needs reroute_arriving = true in tollgate.toml");
+}
+
+Rule read_rule(TomlTable table, const RuleContext& context) {
+  return RuleReader{std::move(table), context}.read();
+}
+
+}  // namespace tollgate

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "rule_tests.hpp"
+
+#include <algorithm>
+
+#include "glob.hpp"
+
+namespace tollgate {
+namespace {
+
+// From here on a search in a list is quicker than one look at each.
+constexpr std::size_t kManyNetworks = 16;
+
+Match decided(bool matches) { return matches ? Match::yes : Match::no; }
+
+}  // namespace
+
+RuleTests::RuleTests(std::span<const Rule> rules, std::span<const AddressList> lists) : lists_{lists} {
+  begins_.reserve(rules.size() + 1);
+  for (const Rule& rule : rules) {
+    begins_.push_back(static_cast<std::uint32_t>(tests_.size()));
+    add_rule(rule);
+  }
+  begins_.push_back(static_cast<std::uint32_t>(tests_.size()));
+  tests_.shrink_to_fit();
+}
+
+void RuleTests::add_rule(const Rule& rule) {
+  const std::size_t begin = tests_.size();
+  for (const Protocol protocol : rule.protocols) {
+    tests_.push_back({.field = Field::protocol, .operand = Operand::number, .protocol = protocol});
+  }
+  close_run(begin);
+  add_ports(Field::port, rule.ports);
+  add_ports(Field::source_port, rule.source_ports);
+  add_addresses(Field::source, rule.source);
+  add_addresses(Field::destination, rule.destination);
+  add_addresses(Field::remote, rule.address);
+  add_interfaces(rule.interfaces);
+  add_owners(Field::user, rule.users);
+  add_owners(Field::group, rule.groups);
+  if (rule.reauthorize) {
+    tests_.push_back(
+        {.field = Field::reauthorize, .operand = Operand::number, .number = *rule.reauthorize ? 1U : 0U});
+  }
+}
+
+void RuleTests::close_run(std::size_t begin) {
+  if (begin < tests_.size()) tests_[begin].run = static_cast<std::uint32_t>(tests_.size() - begin);
+}
+
+void RuleTests::add_ports(Field field, const std::vector<PortRange>& ports) {
+  const std::size_t begin = tests_.size();
+  for (const PortRange& range : ports) {
+    tests_.push_back({.field = field,
+                      .operand = range.protocol ? Operand::protocol_ports : Operand::ports,
+                      .protocol = range.protocol.value_or(Protocol::tcp),
+                      .first = range.first,
+                      .last = range.last});
+  }
+  close_run(begin);
+}
+
+void RuleTests::add_addresses(Field field, const AddressMatch& addresses) {
+  const std::size_t begin = tests_.size();
+  if (addresses.prefixes.size() > kManyNetworks) {
+    const auto number = static_cast<std::uint32_t>(own_lists_.size());
+    own_lists_.emplace_back(addresses.prefixes);
+    tests_.push_back({.field = field, .operand = Operand::own_list, .number = number});
+  } else {
+    for (const Prefix& prefix : addresses.prefixes) {
+      const AddressBytes& bytes = prefix.address.bytes();
+      const bool narrow = prefix.address.family() == Family::ipv4;
+      tests_.push_back({.field = field,
+                        .operand = narrow ? Operand::network4 : Operand::network6,
+                        .length = prefix.length,
+                        .key = narrow ? WideKey{0, ipv4_key(bytes)} : ipv6_key(bytes)});
+    }
+  }
+  for (const ListId list : addresses.lists) {
+    tests_.push_back({.field = field, .operand = Operand::list, .number = list.value});
+  }
+  close_run(begin);
+}
+
+void RuleTests::add_interfaces(const FieldMatch<std::string>& interfaces) {
+  const std::size_t begin = tests_.size();
+  for (const std::string& name : interfaces.values) {
+    const auto number = static_cast<std::uint32_t>(names_.size());
+    names_.push_back(name);
+    const Operand operand = is_glob(name) ? Operand::glob : Operand::name;
+    tests_.push_back({.field = Field::interface, .operand = operand, .number = number});
+  }
+  if (interfaces.unknown) tests_.push_back({.field = Field::interface, .operand = Operand::unknown});
+  close_run(begin);
+}
+
+void RuleTests::add_owners(Field field, const FieldMatch<std::uint32_t>& owners) {
+  const std::size_t begin = tests_.size();
+  for (const std::uint32_t id : owners.values) {
+    tests_.push_back({.field = field, .operand = Operand::number, .number = id});
+  }
+  if (owners.unknown) tests_.push_back({.field = field, .operand = Operand::unknown});
+  close_run(begin);
+}
+
+Match RuleTests::match(std::uint32_t rule, const Probe& probe) const {
+  const Test* test = tests_.data() + begins_[rule];
+  const Test* const end = tests_.data() + begins_[rule + 1];
+  bool waits = false;
+  while (test != end) {
+    const Match match = match_field({test, test->run}, probe);
+    // A field that says no settles it, whatever the rule still waits for.
+    if (match == Match::no) return Match::no;
+    if (match == Match::unknown) waits = true;
+    test += test->run;
+  }
+  return waits ? Match::unknown : Match::yes;
+}
+
+Match RuleTests::match_field(Run run, const Probe& probe) const {
+  const FiveTuple& tuple = probe.seen.tuple;
+  const auto port_is = [&](std::uint16_t port) {
+    return decided(probe.ports && std::ranges::any_of(run, [&](const Test& test) {
+                     const bool protocol = test.operand == Operand::ports || test.protocol == tuple.protocol;
+                     return protocol && test.first <= port && port <= test.last;
+                   }));
+  };
+  const auto owner_is = [&](const Known<std::uint32_t>& owner) {
+    if (owner.is_awaited()) return Match::unknown;
+    return decided(std::ranges::any_of(run, [&](const Test& test) {
+      if (test.operand == Operand::unknown) return owner.is_empty();
+      return owner.is_known() && *owner == test.number;
+    }));
+  };
+  switch (run.front().field) {
+    case Field::protocol:
+      return decided(
+          std::ranges::any_of(run, [&](const Test& test) { return test.protocol == tuple.protocol; }));
+    case Field::port:
+      return port_is(tuple.destination_port);
+    case Field::source_port:
+      return port_is(tuple.source_port);
+    case Field::source:
+      return decided(match_address(run, probe.source));
+    case Field::destination:
+      return decided(match_address(run, probe.destination));
+    case Field::remote:
+      return decided(match_address(run, probe.remote()));
+    case Field::interface:
+      return match_interface(run, probe.seen.interface);
+    case Field::user:
+      return owner_is(probe.seen.uid);
+    case Field::group:
+      return owner_is(probe.seen.gid);
+    case Field::reauthorize:
+      return decided(probe.seen.reauthorize == (run.front().number == 1));
+  }
+  return Match::no;
+}
+
+bool RuleTests::match_address(Run run, const AddressProbe& address) const {
+  const bool narrow = address.family == Family::ipv4;
+  const auto in_list = [&](const AddressList& list) {
+    return narrow ? list.contains4(address.narrow) : list.contains6(address.wide);
+  };
+  return std::ranges::any_of(run, [&](const Test& test) {
+    if (test.operand == Operand::list) return in_list(lists_[test.number]);
+    if (test.operand == Operand::own_list) return in_list(own_lists_[test.number]);
+    if (narrow != (test.operand == Operand::network4)) return false;
+    if (narrow) {
+      const auto first = static_cast<std::uint32_t>(test.key.low);
+      return first <= address.narrow && address.narrow <= last_of_network(first, test.length);
+    }
+    return test.key <= address.wide && address.wide <= last_of_network(test.key, test.length);
+  });
+}
+
+Match RuleTests::match_interface(Run run, const Known<std::string_view>& interface) const {
+  if (interface.is_awaited()) return Match::unknown;
+  return decided(std::ranges::any_of(run, [&](const Test& test) {
+    if (test.operand == Operand::unknown) return interface.is_empty();
+    if (!interface.is_known()) return false;
+    const std::string& name = names_[test.number];
+    return test.operand == Operand::glob ? glob_matches(name, *interface) : name == *interface;
+  }));
+}
+
+}  // namespace tollgate

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "address_list.hpp"
+#include "probe.hpp"
+#include "tollgate/policy/policy.hpp"
+#include "tollgate/policy/rule.hpp"
+
+namespace tollgate {
+
+// Every rule as a few tests that lie side by side in memory, so that trying a rule costs a cache
+// line or two. Directions are not among them: whoever asks has chosen the rules by direction.
+class RuleTests {
+ public:
+  // `lists` are those that ListId means. They must stay where they are.
+  RuleTests(std::span<const Rule> rules, std::span<const AddressList> lists);
+
+  Match match(std::uint32_t rule, const Probe& probe) const;
+
+ private:
+  enum class Field : std::uint8_t {
+    protocol,
+    port,
+    source_port,
+    source,
+    destination,
+    remote,
+    interface,
+    user,
+    group,
+    reauthorize,
+  };
+  enum class Operand : std::uint8_t {
+    number,          // number
+    ports,           // first..last, any protocol with ports
+    protocol_ports,  // first..last of one protocol
+    network4,        // key.low is the first address
+    network6,        // key is the first address
+    list,            // number
+    own_list,        // number, in own_lists_
+    name,            // number, in names_
+    glob,            // number, in names_
+    unknown,         // the empty field
+  };
+  struct Test {
+    Field field;
+    Operand operand;
+    std::uint8_t length = 0;  // of a network
+    Protocol protocol = Protocol::tcp;
+    std::uint32_t run = 1;  // tests of this field from here on, any of which will do
+    std::uint32_t number = 0;
+    std::uint16_t first = 0, last = 0;
+    WideKey key{};
+  };
+  using Run = std::span<const Test>;
+
+  void add_rule(const Rule& rule);
+  void add_ports(Field field, const std::vector<PortRange>& ports);
+  void add_addresses(Field field, const AddressMatch& addresses);
+  void add_interfaces(const FieldMatch<std::string>& interfaces);
+  void add_owners(Field field, const FieldMatch<std::uint32_t>& owners);
+  void close_run(std::size_t begin);
+
+  Match match_field(Run run, const Probe& probe) const;
+  bool match_address(Run run, const AddressProbe& address) const;
+  Match match_interface(Run run, const Known<std::string_view>& interface) const;
+
+  std::span<const AddressList> lists_;
+  std::vector<AddressList> own_lists_;  // of rules that name many networks themselves
+  std::vector<std::string> names_;
+  std::vector<Test> tests_;
+  std::vector<std::uint32_t> begins_;  // of each rule in tests_, and the end of the last
+};
+
+}  // namespace tollgate
