@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/control_server.hpp"
+#include "tollgate/control/varlink.hpp"
+
+// A control server on a socket in a directory of its own, a service made of vectors, and clients
+// that are plain sockets. Loop and clients take turns in one thread: nothing sleeps.
+namespace tollgate::control_rig {
+
+class Directory {
+ public:
+  Directory() {
+    std::string name = (std::filesystem::temp_directory_path() / "tollgate-control-XXXXXX").string();
+    path_ = mkdtemp(name.data());
+    std::filesystem::permissions(path_, std::filesystem::perms{0755});
+  }
+  ~Directory() { std::filesystem::remove_all(path_); }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  std::string path(std::string_view name) const { return (path_ / name).string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline FlowEntry flow(std::uint64_t id, std::optional<std::uint32_t> uid = std::nullopt) {
+  FlowEntry flow;
+  flow.id = id;
+  flow.protocol = "tcp";
+  flow.direction = "outbound";
+  flow.source = "10.0.0.1";
+  flow.destination = "10.0.0.2";
+  flow.destination_port = static_cast<std::uint16_t>(id % 1000);
+  flow.uid = uid;
+  flow.state = "active";
+  return flow;
+}
+
+class EmptyPolicy final : public Policy {
+ public:
+  std::vector<Rule> all;
+  std::span<const Rule> rules() const override { return all; }
+  Verdict default_verdict(Direction) const override { return Verdict::accept; }
+  std::vector<std::string> lists() const override { return {}; }
+  FirstMatch match(const Evidence&) const override { return {}; }
+  std::vector<TriedRule> explain(const Evidence&) const override { return {}; }
+};
+
+class Service final : public ControlService {
+ public:
+  std::vector<FlowEntry> table;
+  Diagnostics reload_errors;
+  std::shared_ptr<EmptyPolicy> rules = std::make_shared<EmptyPolicy>();
+  std::vector<bool> watched;
+  std::uint32_t most_asked = 0;
+  std::uint32_t shown = 0;
+  int reloads = 0;
+
+  Status status() override {
+    Status status;
+    status.version = "7";
+    status.policy.generation = 5;
+    return status;
+  }
+  std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit,
+                                     const std::function<void(const FlowEntry&)>& each) override {
+    most_asked = std::max(most_asked, limit);
+    std::uint32_t at = from;
+    for (; at < table.size() && at - from < limit; ++at) each(table[at]), ++shown;
+    if (at >= table.size()) return std::nullopt;
+    return at;
+  }
+  PolicyPointer policy() override { return rules; }
+  Diagnostics reload() override {
+    ++reloads;
+    return reload_errors;
+  }
+  Explanation explain(const ExplainRequest& request) override {
+    Explanation explanation;
+    explanation.verdict = request.destination_port == 53 ? "accept" : "block";
+    return explanation;
+  }
+  void watch(bool on) override { watched.push_back(on); }
+};
+
+class Client {
+ public:
+  explicit Client(const std::string& path)
+      : fd_{socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)} {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    connected_ = connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+  ~Client() { ::close(fd_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  bool connected() const { return connected_; }
+  // As many bytes as the socket takes.
+  std::size_t write(std::string_view bytes) const {
+    const ssize_t count = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    return count > 0 ? static_cast<std::size_t>(count) : 0;
+  }
+  void call(std::string_view json) const { write(std::string{json} + '\0'); }
+  void finish() const { shutdown(fd_, SHUT_WR); }
+
+  // Runs the loop until a reply is there; nullopt when the connection ended or nothing more comes.
+  std::optional<VarlinkReply> reply(boost::asio::io_context& loop) {
+    for (int turn = 0; turn < 1000; ++turn) {
+      if (const auto message = framer_.next()) return *parse_reply(*message);
+      loop.restart();
+      loop.poll();
+      if (!read()) return std::nullopt;
+    }
+    return std::nullopt;
+  }
+  bool closed(boost::asio::io_context& loop) {
+    while (reply(loop)) {
+    }
+    return ended_;
+  }
+
+ private:
+  bool read() {
+    char bytes[65536];
+    const ssize_t count = recv(fd_, bytes, sizeof bytes, 0);
+    if (count > 0) framer_.append({bytes, static_cast<std::size_t>(count)});
+    ended_ = count == 0 || (count < 0 && errno != EAGAIN);
+    return !ended_ || framer_.waiting() > 0;
+  }
+
+  int fd_;
+  bool connected_ = false;
+  bool ended_ = false;
+  VarlinkFramer framer_;
+};
+
+struct Rig {
+  Directory directory;
+  boost::asio::io_context loop;
+  Service service;
+  std::string path = directory.path("sock");
+  std::optional<ControlServer> server;
+
+  explicit Rig(const std::string& group = "") {
+    server.emplace(loop, ControlOptions{path, group, "7"}, service);
+  }
+  void poll() {
+    loop.restart();
+    loop.poll();
+  }
+  // One client, one call, its first reply.
+  VarlinkReply ask(std::string_view json) {
+    Client client{path};
+    client.call(json);
+    return client.reply(loop).value_or(VarlinkReply{{}, false, "no reply"});
+  }
+};
+
+}  // namespace tollgate::control_rig
