@@ -20,7 +20,8 @@ Side side() {
 TEST_CASE("ICMP: echo has an id, nothing else has") {
   const Side s = side();
   const bool v4 = s.unreachable == 3;
-  const Packet request = parsed(PacketBuilder{s.near, s.far}.echo_request(0x1234).payload("ping").build());
+  const OwnedPacket request =
+      parsed(PacketBuilder{s.near, s.far}.echo_request(0x1234).payload("ping").build());
   CHECK(request.endpoints.protocol == (v4 ? Protocol::icmp : Protocol::icmpv6));
   CHECK(int{request.endpoints.icmp.type} == (v4 ? 8 : 128));
   CHECK(request.endpoints.icmp.code == 0);
@@ -29,11 +30,11 @@ TEST_CASE("ICMP: echo has an id, nothing else has") {
   CHECK(text_of(request.payload) == "ping");
   CHECK(request.endpoints.source_port == 0);
 
-  const Packet reply = parsed(PacketBuilder{s.far, s.near}.echo_reply(0x1234).build());
+  const OwnedPacket reply = parsed(PacketBuilder{s.far, s.near}.echo_reply(0x1234).build());
   CHECK(int{reply.endpoints.icmp.type} == (v4 ? 0 : 129));
   CHECK(reply.endpoints.icmp.id == 0x1234);
 
-  const Packet other = parsed(PacketBuilder{s.near, s.far}.icmp(v4 ? 13 : 135, 3, 0x1234).build());
+  const OwnedPacket other = parsed(PacketBuilder{s.near, s.far}.icmp(v4 ? 13 : 135, 3, 0x1234).build());
   CHECK(other.endpoints.icmp.id == 0);
   CHECK(other.endpoints.icmp.code == 3);
   CHECK_FALSE(other.icmp_error);
@@ -44,7 +45,7 @@ TEST_CASE("ICMP: an error names the packet that it quotes") {
   const auto quote = [&](const Bytes& quoted) {
     return parsed(PacketBuilder{s.router, s.near}.icmp_error(s.unreachable, 1, quoted).build());
   };
-  const Packet packet = quote(PacketBuilder{s.near, s.far}.tcp(4711, 443).build());
+  const OwnedPacket packet = quote(PacketBuilder{s.near, s.far}.tcp(4711, 443).build());
   CHECK(packet.icmp_error);
   REQUIRE(packet.has_inner);
   CHECK(packet.endpoints.source.to_string() == s.router);
@@ -58,15 +59,15 @@ TEST_CASE("ICMP: an error names the packet that it quotes") {
   for (const auto& quoted :
        {PacketBuilder{s.near, s.far}.udp(7, 8).build(), PacketBuilder{s.near, s.far}.udplite(7, 8).build(),
         PacketBuilder{s.near, s.far}.sctp(7, 8).build(), PacketBuilder{s.near, s.far}.dccp(7, 8).build()}) {
-    const Packet with_ports = quote(quoted);
+    const OwnedPacket with_ports = quote(quoted);
     REQUIRE(with_ports.has_inner);
     CHECK(with_ports.inner.source_port == 7);
     CHECK(with_ports.inner.destination_port == 8);
   }
-  const Packet echo = quote(PacketBuilder{s.near, s.far}.echo_request(99).build());
+  const OwnedPacket echo = quote(PacketBuilder{s.near, s.far}.echo_request(99).build());
   REQUIRE(echo.has_inner);
   CHECK(echo.inner.icmp.id == 99);
-  const Packet gre = quote(PacketBuilder{s.near, s.far}.protocol(Protocol::gre).build());
+  const OwnedPacket gre = quote(PacketBuilder{s.near, s.far}.protocol(Protocol::gre).build());
   REQUIRE(gre.has_inner);
   CHECK(gre.inner.protocol == Protocol::gre);
 }
@@ -77,7 +78,7 @@ TEST_CASE("ICMP: a quotation may be cut short, down to the ports") {
   const std::size_t ports = (syn[0] >> 4 == 4 ? 20 : 40) + kPortsLength;
   for (std::size_t size = 0; size < ports + 40; ++size) {
     CAPTURE(size);
-    const Packet packet =
+    const OwnedPacket packet =
         parsed(PacketBuilder{s.router, s.near}.icmp_error(s.unreachable, 1, head(syn, size)).build());
     CHECK(packet.icmp_error);
     CHECK(packet.has_inner == (size >= ports));
@@ -115,7 +116,8 @@ TEST_CASE("ICMP: what an error quotes is not quoted further") {
   const Side s = side();
   const Bytes syn = PacketBuilder{s.near, s.far}.tcp(4711, 443).build();
   const Bytes error = PacketBuilder{s.router, s.near}.icmp_error(s.unreachable, 1, syn).build();
-  const Packet packet = parsed(PacketBuilder{s.near, s.router}.icmp_error(s.unreachable, 0, error).build());
+  const OwnedPacket packet =
+      parsed(PacketBuilder{s.near, s.router}.icmp_error(s.unreachable, 0, error).build());
   REQUIRE(packet.has_inner);
   CHECK(packet.inner.source.to_string() == s.router);
   CHECK(packet.inner.icmp.type == s.unreachable);
@@ -125,7 +127,7 @@ TEST_CASE("ICMP: what an error quotes is not quoted further") {
 TEST_CASE("ICMP: only errors have a quotation") {
   const Side s = side();
   const Bytes syn = PacketBuilder{s.near, s.far}.tcp(4711, 443).build();
-  const Packet packet = parsed(PacketBuilder{s.near, s.far}.echo_request(1).payload(syn).build());
+  const OwnedPacket packet = parsed(PacketBuilder{s.near, s.far}.echo_request(1).payload(syn).build());
   CHECK_FALSE(packet.icmp_error);
   CHECK_FALSE(packet.has_inner);
 }
@@ -134,7 +136,8 @@ TEST_CASE("ICMP: the other family's is a protocol like any") {
   const Side s = side();
   const bool v4 = s.unreachable == 3;
   const Protocol foreign = v4 ? Protocol::icmpv6 : Protocol::icmp;
-  const Packet packet = parsed(PacketBuilder{s.near, s.far}.protocol(foreign).payload("\x03\x01").build());
+  const OwnedPacket packet =
+      parsed(PacketBuilder{s.near, s.far}.protocol(foreign).payload("\x03\x01").build());
   CHECK(packet.endpoints.protocol == foreign);
   CHECK(packet.endpoints.icmp.type == 0);
   CHECK_FALSE(packet.icmp_error);
@@ -145,10 +148,10 @@ TEST_CASE("ICMP: the other family's is a protocol like any") {
 
 TEST_CASE("ICMP: fragments") {
   const Side s = side();
-  const Packet first =
+  const OwnedPacket first =
       parsed(PacketBuilder{s.near, s.far}.fragment(0, true).echo_request(5).payload(Bytes(8)).build());
   CHECK(first.endpoints.icmp.id == 5);
-  const Packet later =
+  const OwnedPacket later =
       parsed(PacketBuilder{s.near, s.far}.fragment(8, false).echo_request(5).payload(Bytes(8)).build());
   CHECK(later.endpoints.icmp.type == 0);
   CHECK(later.fragment == Fragment::later);

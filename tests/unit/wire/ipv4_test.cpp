@@ -10,7 +10,7 @@ PacketBuilder v4() { return PacketBuilder{"192.0.2.1", "198.51.100.2"}; }
 
 TEST_CASE("IPv4: a TCP SYN") {
   const Bytes bytes = v4().tcp(4711, 443, tcp_flag::syn, 0x01020304).hop_limit(61).build();
-  const Packet packet = parsed(bytes);
+  const OwnedPacket packet = parsed(bytes);
   CHECK(packet.endpoints.source.to_string() == "192.0.2.1");
   CHECK(packet.endpoints.destination.to_string() == "198.51.100.2");
   CHECK(packet.endpoints.protocol == Protocol::tcp);
@@ -28,7 +28,7 @@ TEST_CASE("IPv4: a TCP SYN") {
 
 TEST_CASE("IPv4: options of every length are passed over") {
   for (std::size_t words = 0; words <= 10; ++words) {
-    const Packet packet = parsed(v4().ip_options(Bytes(words * 4, 1)).udp(1, 2).payload("data").build());
+    const OwnedPacket packet = parsed(v4().ip_options(Bytes(words * 4, 1)).udp(1, 2).payload("data").build());
     CHECK(packet.endpoints.destination_port == 2);
     CHECK(text_of(packet.payload) == "data");
     CHECK(packet.length == 20 + words * 4 + 8 + 4);
@@ -80,7 +80,7 @@ TEST_CASE("IPv4: header and total length must agree") {
 TEST_CASE("IPv4: Ethernet padding is no payload") {
   Bytes bytes = v4().udp(1, 2).payload("abc").build();
   bytes.resize(46, 0xee);
-  const Packet packet = parsed(bytes);
+  const OwnedPacket packet = parsed(bytes);
   CHECK(text_of(packet.payload) == "abc");
   CHECK(packet.length == 31);
   CHECK(parsed(v4().tcp(1, 2).build(), 46).length == 40);
@@ -88,7 +88,7 @@ TEST_CASE("IPv4: Ethernet padding is no payload") {
 
 TEST_CASE("IPv4: as much payload as was copied") {
   const Bytes bytes = v4().tcp(1, 2).payload("0123456789").build();
-  const Packet packet = parsed(Bytes(bytes.begin(), bytes.end() - 6), bytes.size());
+  const OwnedPacket packet = parsed(Bytes(bytes.begin(), bytes.end() - 6), bytes.size());
   CHECK(text_of(packet.payload) == "0123");
   CHECK(packet.length == 50);
 }
@@ -104,19 +104,19 @@ TEST_CASE("IPv4: a GSO packet says 0, and its length is what the wire says") {
 }
 
 TEST_CASE("IPv4: fragments") {
-  const Packet first = parsed(v4().udp(7, 8).payload(Bytes(16, 'x')).fragment(0, true).build());
+  const OwnedPacket first = parsed(v4().udp(7, 8).payload(Bytes(16, 'x')).fragment(0, true).build());
   CHECK(first.fragment == Fragment::first);
   CHECK(first.endpoints.destination_port == 8);
   CHECK(first.payload.size() == 16);
 
-  const Packet later = parsed(v4().udp(7, 8).payload(Bytes(16, 'x')).fragment(24, true).build());
+  const OwnedPacket later = parsed(v4().udp(7, 8).payload(Bytes(16, 'x')).fragment(24, true).build());
   CHECK(later.fragment == Fragment::later);
   CHECK(later.endpoints.protocol == Protocol::udp);
   CHECK(later.endpoints.source_port == 0);
   CHECK(later.endpoints.destination_port == 0);
   CHECK(later.payload.size() == 16);
 
-  const Packet last = parsed(v4().tcp(7, 8).payload(Bytes(5, 'x')).fragment(24, false).build());
+  const OwnedPacket last = parsed(v4().tcp(7, 8).payload(Bytes(5, 'x')).fragment(24, false).build());
   CHECK(last.fragment == Fragment::later);
   CHECK(last.tcp_flags == 0);
   CHECK(last.payload.size() == 5);

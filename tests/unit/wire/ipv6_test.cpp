@@ -16,7 +16,7 @@ Bytes padding() { return {1, 4, 0, 0, 0, 0}; }
 Bytes jumbo_option(std::uint32_t length) { return ByteWriter{}.u16(0xc204).u32(length).bytes(); }
 
 TEST_CASE("IPv6: a TCP SYN") {
-  const Packet packet = parsed(v6().tcp(4711, 443).hop_limit(33).build());
+  const OwnedPacket packet = parsed(v6().tcp(4711, 443).hop_limit(33).build());
   CHECK(packet.endpoints.source.to_string() == "2001:db8::1");
   CHECK(packet.endpoints.destination.to_string() == "2001:db8:ffff::2");
   CHECK(packet.endpoints.source_port == 4711);
@@ -31,25 +31,25 @@ TEST_CASE("IPv6: each extension header is passed over") {
   const std::size_t body = GENERATE(0U, 10U, 22U, 200U);
   CAPTURE(int{number}, body);
   const Bytes contents(number == kAh && body == 0 ? 10 : body, 0);
-  const Packet packet = parsed(v6().extension(number, contents).udp(5, 6).payload("data").build());
+  const OwnedPacket packet = parsed(v6().extension(number, contents).udp(5, 6).payload("data").build());
   CHECK(packet.endpoints.protocol == Protocol::udp);
   CHECK(packet.endpoints.destination_port == 6);
   CHECK(text_of(packet.payload) == "data");
 }
 
 TEST_CASE("IPv6: all of them in one chain") {
-  const Packet packet = parsed(v6().extension(kHopByHop, padding())
-                                   .extension(kOptions, padding())
-                                   .extension(kRouting, Bytes(6, 0))
-                                   .fragment(0, false)
-                                   .extension(kAh, Bytes(22, 0))
-                                   .extension(kMobility, Bytes(6, 0))
-                                   .extension(kHip, Bytes(38, 0))
-                                   .extension(kShim6, Bytes(6, 0))
-                                   .extension(kOptions, padding())
-                                   .tcp(1, 2, tcp_flag::ack)
-                                   .payload("data")
-                                   .build());
+  const OwnedPacket packet = parsed(v6().extension(kHopByHop, padding())
+                                        .extension(kOptions, padding())
+                                        .extension(kRouting, Bytes(6, 0))
+                                        .fragment(0, false)
+                                        .extension(kAh, Bytes(22, 0))
+                                        .extension(kMobility, Bytes(6, 0))
+                                        .extension(kHip, Bytes(38, 0))
+                                        .extension(kShim6, Bytes(6, 0))
+                                        .extension(kOptions, padding())
+                                        .tcp(1, 2, tcp_flag::ack)
+                                        .payload("data")
+                                        .build());
   CHECK(packet.endpoints.protocol == Protocol::tcp);
   CHECK(packet.endpoints.destination_port == 2);
   CHECK(packet.fragment == Fragment::none);  // an atomic fragment
@@ -72,20 +72,21 @@ TEST_CASE("IPv6: hop-by-hop options come first or not at all") {
 
 TEST_CASE("IPv6: no next header ends the chain") {
   CHECK(parsed(v6().protocol(kNoNext).build()).endpoints.protocol == Protocol{kNoNext});
-  const Packet packet = parsed(v6().extension(kOptions, padding()).protocol(kNoNext).payload("junk").build());
+  const OwnedPacket packet =
+      parsed(v6().extension(kOptions, padding()).protocol(kNoNext).payload("junk").build());
   CHECK(packet.endpoints.protocol == Protocol{kNoNext});
   CHECK(packet.endpoints.source_port == 0);
 }
 
 TEST_CASE("IPv6: mobility, HIP and shim6 messages with nothing behind them are the protocol") {
   const std::uint8_t number = GENERATE(kMobility, kHip, kShim6);
-  const Packet packet = parsed(v6().extension(number, Bytes(14, 0)).protocol(kNoNext).build());
+  const OwnedPacket packet = parsed(v6().extension(number, Bytes(14, 0)).protocol(kNoNext).build());
   CHECK(packet.endpoints.protocol == Protocol{number});
   CHECK(packet.payload.empty());
 }
 
 TEST_CASE("IPv6: ESP ends the chain") {
-  const Packet packet =
+  const OwnedPacket packet =
       parsed(v6().extension(kHopByHop, padding()).protocol(Protocol::esp).payload("spi…").build());
   CHECK(packet.endpoints.protocol == Protocol::esp);
   CHECK(text_of(packet.payload) == "spi…");
@@ -132,12 +133,12 @@ TEST_CASE("IPv6: a payload length past the packet, and padding behind it") {
 }
 
 TEST_CASE("IPv6: fragments") {
-  const Packet first =
+  const OwnedPacket first =
       parsed(v6().fragment(0, true).extension(kOptions, padding()).udp(7, 8).payload(Bytes(8, 'x')).build());
   CHECK(first.fragment == Fragment::first);
   CHECK(first.endpoints.destination_port == 8);
 
-  const Packet later = parsed(v6().fragment(24, true).udp(7, 8).payload(Bytes(16, 'x')).build());
+  const OwnedPacket later = parsed(v6().fragment(24, true).udp(7, 8).payload(Bytes(16, 'x')).build());
   CHECK(later.fragment == Fragment::later);
   CHECK(later.endpoints.protocol == Protocol::udp);
   CHECK(later.endpoints.destination_port == 0);
@@ -148,7 +149,7 @@ TEST_CASE("IPv6: fragments") {
 
 TEST_CASE("IPv6: a later fragment's chain ends with its fragment header") {
   const Bytes bytes = v6().fragment(1000, false).protocol(kOptions).payload(Bytes(3, 0xff)).build();
-  const Packet packet = parsed(bytes);
+  const OwnedPacket packet = parsed(bytes);
   CHECK(packet.fragment == Fragment::later);
   CHECK(packet.endpoints.protocol == Protocol{kOptions});
   CHECK(packet.payload.size() == 3);
@@ -191,7 +192,7 @@ TEST_CASE("IPv6: a GSO packet has the length that the wire says") {
   CHECK(error_of(plain, 65575) == "truncated");
   const Bytes with_option =
       v6().extension(kHopByHop, jumbo_option(70000)).tcp(1, 2).payload("head").ip_length(0).build();
-  const Packet packet = parsed(with_option, 70040);
+  const OwnedPacket packet = parsed(with_option, 70040);
   CHECK(packet.length == 70040);
   CHECK(packet.endpoints.destination_port == 2);
   CHECK(text_of(packet.payload) == "head");

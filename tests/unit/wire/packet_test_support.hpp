@@ -4,6 +4,7 @@
 #include <ostream>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "catch.hpp"
 #include "packet_builder.hpp"
@@ -17,13 +18,25 @@ inline std::ostream& operator<<(std::ostream& out, ParseError error) { return ou
 
 namespace tollgate::test {
 
+// A packet with the bytes that its views point into. Not to be copied: the views would stay behind.
+struct OwnedPacket : Packet {
+  explicit OwnedPacket(Bytes from) : bytes{std::move(from)} {}
+  OwnedPacket(OwnedPacket&&) = default;
+  Bytes bytes;
+};
+
 // The packet, or a failed test that says why there is none.
-inline Packet parsed(const Bytes& bytes, std::size_t wire_length) {
-  const auto result = parse_packet(bytes, wire_length);
+inline OwnedPacket parsed(Bytes bytes, std::size_t wire_length) {
+  OwnedPacket packet{std::move(bytes)};
+  const auto result = parse_packet(packet.bytes, wire_length);
   if (!result) FAIL("not parsed: " << to_string(result.error()));
-  return *result;
+  static_cast<Packet&>(packet) = *result;
+  return packet;
 }
-inline Packet parsed(const Bytes& bytes) { return parsed(bytes, bytes.size()); }
+inline OwnedPacket parsed(Bytes bytes) {
+  const std::size_t wire_length = bytes.size();
+  return parsed(std::move(bytes), wire_length);
+}
 
 // The error, or "" when the packet was parsed.
 inline std::string error_of(std::span<const std::uint8_t> bytes, std::size_t wire_length) {

@@ -18,11 +18,11 @@ std::size_t ip_header(const Bytes& bytes) { return bytes[0] >> 4 == 4 ? 20 : 40;
 TEST_CASE("TCP: every flag, options, payload") {
   const auto flags =
       static_cast<std::uint8_t>(GENERATE(0x00, 0x01, 0x02, 0x04, 0x08, 0x10, 0x12, 0x14, 0x19, 0xff));
-  const Packet packet = parsed(either()
-                                   .tcp(65535, 1, flags, 0xfffffffe, 7)
-                                   .tcp_options({2, 4, 5, 0xb4, 1, 3, 3, 7})
-                                   .payload("GET /")
-                                   .build());
+  const OwnedPacket packet = parsed(either()
+                                        .tcp(65535, 1, flags, 0xfffffffe, 7)
+                                        .tcp_options({2, 4, 5, 0xb4, 1, 3, 3, 7})
+                                        .payload("GET /")
+                                        .build());
   CHECK(packet.endpoints.source_port == 65535);
   CHECK(packet.endpoints.destination_port == 1);
   CHECK(packet.tcp_flags == flags);
@@ -43,7 +43,7 @@ TEST_CASE("TCP: the data offset must not be inside the header, nor past the pack
 }
 
 TEST_CASE("UDP: the payload ends at the UDP length") {
-  const Packet packet = parsed(either().udp(53, 5353).payload("answer+options").udp_length(14).build());
+  const OwnedPacket packet = parsed(either().udp(53, 5353).payload("answer+options").udp_length(14).build());
   CHECK(packet.endpoints.source_port == 53);
   CHECK(packet.endpoints.destination_port == 5353);
   CHECK(text_of(packet.payload) == "answer");
@@ -64,7 +64,7 @@ TEST_CASE("UDP: a first fragment's length is the datagram's") {
 }
 
 TEST_CASE("UDP-Lite: ports, and a coverage that is there") {
-  const Packet packet = parsed(either().udplite(7, 8).payload("data").build());
+  const OwnedPacket packet = parsed(either().udplite(7, 8).payload("data").build());
   CHECK(packet.endpoints.protocol == Protocol::udplite);
   CHECK(packet.endpoints.source_port == 7);
   CHECK(packet.endpoints.destination_port == 8);
@@ -84,7 +84,7 @@ TEST_CASE("UDP-Lite: a first fragment's coverage is the datagram's") {
 
 TEST_CASE("SCTP: the common header, then chunks") {
   const Bytes bytes = either().sctp(9, 10, 0xabcdef01).payload("chunk").build();
-  const Packet packet = parsed(bytes);
+  const OwnedPacket packet = parsed(bytes);
   CHECK(packet.endpoints.protocol == Protocol::sctp);
   CHECK(packet.endpoints.source_port == 9);
   CHECK(packet.endpoints.destination_port == 10);
@@ -97,7 +97,7 @@ TEST_CASE("SCTP: the common header, then chunks") {
 
 TEST_CASE("DCCP: the generic header, then data") {
   Bytes bytes = either().dccp(11, 12).payload("data").build();
-  const Packet packet = parsed(bytes);
+  const OwnedPacket packet = parsed(bytes);
   CHECK(packet.endpoints.protocol == Protocol::dccp);
   CHECK(packet.endpoints.source_port == 11);
   CHECK(packet.endpoints.destination_port == 12);
@@ -126,7 +126,7 @@ TEST_CASE("headers that are missing, by protocol") {
 
 TEST_CASE("protocols without a parser have all their bytes as payload, and no ports") {
   const auto number = static_cast<std::uint8_t>(GENERATE(2, 4, 41, 47, 50, 89, 112, 253, 255));
-  const Packet packet = parsed(either().protocol(number).payload("body").build());
+  const OwnedPacket packet = parsed(either().protocol(number).payload("body").build());
   CHECK(packet.endpoints.protocol == Protocol{number});
   CHECK(packet.endpoints.source_port == 0);
   CHECK(packet.endpoints.destination_port == 0);
@@ -135,7 +135,7 @@ TEST_CASE("protocols without a parser have all their bytes as payload, and no po
 }
 
 TEST_CASE("AH in IPv4 is a protocol, not an extension header") {
-  const Packet packet =
+  const OwnedPacket packet =
       parsed(PacketBuilder{"10.0.0.1", "10.0.0.2"}.protocol(Protocol::ah).payload(Bytes(24, 6)).build());
   CHECK(packet.endpoints.protocol == Protocol::ah);
   CHECK(packet.payload.size() == 24);
