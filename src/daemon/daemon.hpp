@@ -18,6 +18,7 @@
 #include "service_manager.hpp"
 #include "tollgate/config/config.hpp"
 #include "tollgate/control/service.hpp"
+#include "tollgate/engine/configured.hpp"
 #include "tollgate/engine/engine.hpp"
 
 namespace tollgate {
@@ -72,9 +73,5 @@ class Daemon final : public ControlService {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<RulesetChild> removal_;
 };
-
-// What of the configuration the engine and the policy go by.
-EngineOptions engine_options(const Config& config);
-PolicyFeatures policy_features(const Config& config);
 
 }  // namespace tollgate

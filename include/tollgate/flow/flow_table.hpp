@@ -82,17 +82,6 @@ class FlowTable {
     for (const Slot& slot : by_tuple_) function(slot.index, at(slot.index));
   }
 
-  // The flows in at most `count` places from `from` on; the place to go on at, kNoFlow at the end.
-  // Between two calls flows may come and go; one that stays is seen once.
-  template <class Function>
-  FlowIndex for_range(FlowIndex from, std::uint32_t count, Function&& function) const {
-    const FlowIndex end = from < used_ && count < used_ - from ? from + count : used_;
-    for (FlowIndex index = from; index < end; ++index) {
-      if (at(index).id.value != 0) function(index, at(index));  // a free place has no id
-    }
-    return end < used_ ? end : kNoFlow;
-  }
-
   // Looks at the next `limit` places from `from` on and calls `function(index, flow)` for the flows
   // there; returns where to go on, nullopt past the last. Between calls the table may change: a flow
   // that stays is seen once.
