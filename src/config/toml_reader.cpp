@@ -238,10 +238,6 @@ void TomlTable::refuse_rest(std::span<const std::string_view> later) const {
   }
 }
 
-bool TomlTable::has_any(std::span<const std::string_view> keys) const {
-  return std::ranges::any_of(keys, [&](std::string_view key) { return table_->contains(key); });
-}
-
 Result<TomlDocument, Diagnostic> TomlDocument::parse(std::string_view text, const std::string& file) {
   // The one place where an exception is the library's way to say no.
   try {

@@ -110,7 +110,7 @@ std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnosti
     for (const TomlValue& entry : entries->each()) read_entry(entry, prefixes);
   }
   table.refuse_rest(kLater);
-  if (!files && !entries && !table.has_any(kLater)) {
+  if (table.empty()) {
     table.error(table.name() + " needs addresses (a file) or entries (networks)");
   }
   return prefixes;

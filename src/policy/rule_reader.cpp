@@ -100,12 +100,13 @@ class RuleReader {
     const auto verdict_value = table_.take("verdict");
     const auto verdict = verdict_value ? read_verdict(*verdict_value, features_) : std::nullopt;
     if (!verdict_value) table_.error("the rule has no verdict");
+    if (verdict) {
+      rule_.verdict = *verdict;
+      check_reroute(*verdict_value, *verdict, rule_.directions, features_);
+    }
     table_.refuse_rest(kLater);
     // What contradicts itself is looked for only in what could be read.
-    if (table_.found().size() == errors_before) {
-      rule_.verdict = *verdict;
-      check_contradictions(*verdict_value);
-    }
+    if (table_.found().size() == errors_before) check_contradictions();
     return std::move(rule_);
   }
 
@@ -130,13 +131,12 @@ class RuleReader {
     rule_.stage = communication ? Stage::communication : Stage::link;
   }
 
-  void check_contradictions(const TomlValue& verdict_value) {
+  void check_contradictions() {
     if (const auto value = table_.take("port")) check_ports(*value, rule_.ports, rule_.protocols);
     if (const auto value = table_.take("source_port"))
       check_ports(*value, rule_.source_ports, rule_.protocols);
     check_port_protocols();
     check_families();
-    check_reroute(verdict_value, rule_.verdict, rule_.directions, features_);
     if (is_reroute(rule_.verdict)) check_reroute_protocols();
   }
 

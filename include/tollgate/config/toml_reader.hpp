@@ -109,6 +109,7 @@ class TomlTable {
       : table_{&table}, name_{std::move(name)}, found_{&found} {}
 
   const std::string& name() const { return name_; }
+  bool empty() const { return table_->empty(); }
   Place place() const;
   FileDiagnostics& found() const { return *found_; }
   void error(std::string message) const { found_->add(place(), std::move(message)); }
@@ -121,7 +122,6 @@ class TomlTable {
   // Refuses every key that was not taken. Those of `later` are part of the language, but this
   // version does not have them yet.
   void refuse_rest(std::span<const std::string_view> later = {}) const;
-  bool has_any(std::span<const std::string_view> keys) const;
 
  private:
   std::string full_name(std::string_view key) const;

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "../../../src/policy/compiled_policy.hpp"
+
+namespace tollgate {
+
+// Policies and evidence out of a small world, so that they meet often. The same seed gives the same.
+class RandomWorld {
+ public:
+  explicit RandomWorld(std::uint32_t seed) : random_{seed} {}
+
+  PolicyParts parts(std::size_t rules) {
+    PolicyParts parts;
+    for (std::size_t i = 0; i < 3; ++i) {
+      parts.list_names.push_back("list" + std::to_string(i));
+      parts.lists.emplace_back(prefixes(below(30)));
+    }
+    for (std::size_t i = 0; i < rules; ++i) parts.rules.push_back(rule(i));
+    return parts;
+  }
+
+  Evidence evidence() {
+    Evidence seen;
+    const Family family = coin() ? Family::ipv4 : Family::ipv6;
+    seen.tuple.family = family;
+    seen.tuple.source = address(family).bytes();
+    seen.tuple.destination = address(family).bytes();
+    seen.tuple.protocol = protocol();
+    seen.tuple.source_port = port();
+    seen.tuple.destination_port = port();
+    seen.direction = static_cast<Direction>(below(3));
+    seen.interface = known<std::string_view>(kInterfaces[below(kInterfaces.size())]);
+    seen.uid = known<std::uint32_t>(below(4));
+    seen.gid = known<std::uint32_t>(below(4));
+    seen.reauthorize = coin();
+    return seen;
+  }
+
+ private:
+  static constexpr std::array<std::string_view, 5> kInterfaces = {"eth0", "eth1", "wg0", "lo", "veth12"};
+  static constexpr std::array<const char*, 6> kGlobs = {"eth0", "eth*", "?g0", "*", "veth1", "lo"};
+  static constexpr std::array<Protocol, 4> kProtocols = {Protocol::tcp, Protocol::udp, Protocol::icmp,
+                                                         Protocol::sctp};
+
+  std::uint32_t below(std::size_t bound) { return static_cast<std::uint32_t>(random_() % bound); }
+  bool coin() { return below(2) == 0; }
+  bool seldom() { return below(4) == 0; }
+  Protocol protocol() { return kProtocols[below(kProtocols.size())]; }
+  // Few ports, and those at the ends of the range among them.
+  std::uint16_t port() {
+    const std::uint32_t number = below(12);
+    return static_cast<std::uint16_t>(number < 10 ? number : number == 10 ? 32768 : 65535);
+  }
+
+  // Addresses differ in the first and the last byte only, so that networks of every length matter.
+  IpAddress address(Family family) {
+    const auto first = static_cast<std::uint8_t>(below(2) * 255);
+    const auto last = static_cast<std::uint8_t>(below(8));
+    if (family == Family::ipv4) return IpAddress::v4({first, 0, 0, last});
+    std::array<std::uint8_t, 16> bytes{};
+    bytes[0] = first;
+    bytes[7] = static_cast<std::uint8_t>(below(2));
+    bytes[15] = last;
+    return IpAddress::v6(bytes);
+  }
+
+  Prefix prefix() {
+    const Family family = coin() ? Family::ipv4 : Family::ipv6;
+    const IpAddress inside = address(family);
+    const unsigned bits = inside.bits();
+    const unsigned length = seldom() ? below(bits + 1) : bits - below(4);
+    std::array<std::uint8_t, 16> bytes = inside.bytes();
+    for (unsigned bit = length; bit < bits; ++bit) {
+      bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] & ~(0x80U >> bit % 8));
+    }
+    const IpAddress network = family == Family::ipv4 ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]})
+                                                     : IpAddress::v6(bytes);
+    return {network, static_cast<std::uint8_t>(length)};
+  }
+
+  std::vector<Prefix> prefixes(std::size_t count) {
+    std::vector<Prefix> result;
+    for (std::size_t i = 0; i < count; ++i) result.push_back(prefix());
+    return result;
+  }
+
+  AddressMatch addresses() {
+    AddressMatch match;
+    if (!seldom()) return match;
+    // Now and then so many that they become a list of the rule's own.
+    match.prefixes = prefixes(seldom() ? 20 : 1 + below(3));
+    if (seldom()) match.lists.push_back({below(3)});
+    return match;
+  }
+
+  std::vector<PortRange> ports() {
+    std::vector<PortRange> result;
+    if (!seldom()) return result;
+    for (std::uint32_t i = 0; i <= below(2); ++i) {
+      const std::uint16_t a = port(), b = port();
+      PortRange range{std::nullopt, std::min(a, b), std::max(a, b)};
+      if (seldom()) range.protocol = coin() ? Protocol::tcp : Protocol::udp;
+      result.push_back(range);
+    }
+    return result;
+  }
+
+  FieldMatch<std::uint32_t> owners() {
+    FieldMatch<std::uint32_t> match;
+    if (!seldom()) return match;
+    for (std::uint32_t i = below(3); i > 0; --i) match.values.push_back(below(4));
+    match.unknown = seldom();
+    return match;
+  }
+
+  Rule rule(std::size_t number) {
+    Rule rule;
+    rule.name = "rule " + std::to_string(number);
+    do {
+      for (const Direction direction : {Direction::outbound, Direction::inbound, Direction::forward}) {
+        if (coin()) rule.directions.add(direction);
+      }
+    } while (rule.directions.empty());
+    if (seldom()) rule.protocols.push_back(protocol());
+    if (seldom()) rule.protocols.push_back(protocol());
+    rule.ports = ports();
+    rule.source_ports = ports();
+    rule.source = addresses();
+    rule.destination = addresses();
+    rule.address = addresses();
+    rule.users = owners();
+    rule.groups = owners();
+    if (seldom()) rule.interfaces.values.emplace_back(kGlobs[below(kGlobs.size())]);
+    if (seldom()) rule.interfaces.unknown = coin();
+    if (seldom()) rule.reauthorize = coin();
+    rule.verdict = static_cast<Verdict>(below(kVerdictCount));
+    return rule;
+  }
+
+  template <class T>
+  Known<T> known(T value) {
+    switch (below(6)) {
+      case 0:
+        return {};
+      case 1:
+        return Known<T>::awaited();
+      default:
+        return value;
+    }
+  }
+
+  std::mt19937 random_;
+};
+
+}  // namespace tollgate
