@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "tollgate/wire/dccp.hpp"
 #include "tollgate/wire/ipv4.hpp"
@@ -110,25 +111,27 @@ Error parse_transport(CutReader& in, Packet& packet) {
   return {};
 }
 
-}  // namespace
-
-Parsed<Packet> parse_packet(std::span<const std::uint8_t> bytes, std::size_t wire_length) {
-  CutReader in{bytes, wire_length};
+Error parse_into(CutReader in, Packet& packet) {
   const std::size_t wire = in.on_wire();
   const Parsed<IpHeader> ip = parse_ip(in);
   if (!ip) return ip.error();
-
-  Parsed<Packet> result{Packet{}};  // filled in place: it is too big to be copied for nothing
-  Packet& packet = *result;
   set_addresses(packet.endpoints, *ip);
   packet.fragment = ip->fragment;
   packet.length = ip->length;
   packet.hop_limit = ip->hop_limit;
   if (ip->fragment != Fragment::later) {
-    if (const Error error = parse_transport(in, packet)) return *error;
+    if (const Error error = parse_transport(in, packet)) return error;
   }
   if (ip->length > wire) return ParseError::bad_length;
   packet.payload = in.rest();
+  return {};
+}
+
+}  // namespace
+
+Parsed<Packet> parse_packet(std::span<const std::uint8_t> bytes, std::size_t wire_length) {
+  Parsed<Packet> result{std::in_place};  // copying a Packet would cost as much as parsing it
+  if (const Error error = parse_into(CutReader{bytes, wire_length}, *result)) result = *error;
   return result;
 }
 

@@ -13,6 +13,10 @@ template <class T, class E>
 class [[nodiscard]] Result {
  public:
   Result(T value) : state_{std::in_place_index<0>, std::move(value)} {}
+  // Makes the value where it stays, for those that are dear to move.
+  template <class... Arguments>
+  explicit Result(std::in_place_t, Arguments&&... arguments)
+      : state_{std::in_place_index<0>, std::forward<Arguments>(arguments)...} {}
   Result(E error) : state_{std::in_place_index<1>, std::move(error)} {}
 
   bool ok() const { return state_.index() == 0; }

@@ -2,6 +2,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "catch.hpp"
 #include "tollgate/base/counters.hpp"
@@ -61,6 +62,7 @@ TEST_CASE("a result is a value or an error") {
   *text += '!';
   CHECK(text->size() == 5);
   CHECK(Result<std::string, int>{3}.error() == 3);
+  CHECK(*Result<std::string, int>{std::in_place, 3U, 'x'} == "xxx");
 }
 
 TEST_CASE("a result holds what can only be moved") {
