@@ -97,13 +97,7 @@ class RuleReader {
     rule_.line = table_.place().line;
     rule_.name = read_name(table_);
     read_fields();
-    const auto verdict_value = table_.take("verdict");
-    const auto verdict = verdict_value ? read_verdict(*verdict_value, features_) : std::nullopt;
-    if (!verdict_value) table_.error("the rule has no verdict");
-    if (verdict) {
-      rule_.verdict = *verdict;
-      check_reroute(*verdict_value, *verdict, rule_.directions, features_);
-    }
+    read_rule_verdict();
     table_.refuse_rest(kLater);
     // What contradicts itself is looked for only in what could be read.
     if (table_.found().size() == errors_before) check_contradictions();
@@ -129,6 +123,13 @@ class RuleReader {
     const bool communication = rule_.protocols.empty() && rule_.ports.empty() && rule_.source_ports.empty() &&
                                rule_.source.any() && rule_.interfaces.any();
     rule_.stage = communication ? Stage::communication : Stage::link;
+  }
+
+  void read_rule_verdict() {
+    const auto value = table_.take("verdict");
+    if (!value) return table_.error("the rule has no verdict");
+    rule_.verdict = read_verdict(*value, features_).value_or(Verdict::accept);
+    check_reroute(*value, rule_.verdict, rule_.directions, features_);
   }
 
   void check_contradictions() {
