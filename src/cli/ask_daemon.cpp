@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Commands that ask the daemon.
+#include <boost/json.hpp>
+
+#include "client.hpp"
+#include "failure.hpp"
+#include "invocation.hpp"
+#include "output.hpp"
+#include "tollgate/control/flow_entry.hpp"
+#include "words.hpp"
+
+namespace tollgate::cli {
+
+namespace {
+
+// An answer of another version, most likely.
+template <class T>
+const T& understood(const Result<T, std::string>& answer) {
+  if (answer) return *answer;
+  throw Failure{Exit::refused, "the daemon's answer is not understood (" + answer.error() +
+                                   "): tollgate and tollgated are of different versions"};
+}
+
+boost::json::value member(const boost::json::object& object, std::string_view name) {
+  const boost::json::value* value = object.if_contains(name);
+  return value != nullptr ? *value : boost::json::value{};
+}
+
+// The words are checked here by the very code that the daemon checks them with.
+FlowFilter filter(const Invocation& asked) {
+  FlowFilter filter;
+  filter.protocol = asked.protocol;
+  filter.direction = asked.direction;
+  filter.verdict = asked.verdict;
+  filter.state = asked.state;
+  filter.rule = asked.rule;
+  filter.address = asked.address;
+  if (asked.port) filter.port = port_number("--port", *asked.port);
+  if (asked.user) filter.uid = user_number(*asked.user);
+  Result<FlowFilter, std::string> checked = filter_from_json(to_json(filter));
+  if (!checked) throw Failure{Exit::usage, "--" + checked.error()};
+  return *checked;
+}
+
+void watch_flows(Client& client, const boost::json::object& parameters, bool json, Page& page) {
+  client.stream("io.tollgate.WatchFlows", parameters, [&](const boost::json::object& reply) {
+    if (member(reply, "flow").is_null()) return;  // the present ones are through
+    output(json).change(page, understood(event_from_json(reply)));
+  });
+}
+
+void list_flows(Client& client, const boost::json::object& parameters, bool json, Page& page) {
+  const std::unique_ptr<FlowList> list = output(json).flows(page);
+  client.stream("io.tollgate.ListFlows", parameters, [&](const boost::json::object& reply) {
+    list->add(understood(flow_from_json(member(reply, "flow"))));
+  });
+  list->finish();
+}
+
+IpAddress address(const char* option, const std::string& text) {
+  const std::optional<IpAddress> address = IpAddress::parse(text);
+  if (!address)
+    throw Failure{Exit::usage, std::string{option} + ": \"" + text + "\" is not an IPv4 or IPv6 address"};
+  return *address;
+}
+
+IpAddress unspecified(Family family) { return family == Family::ipv4 ? IpAddress{} : IpAddress::v6({}); }
+
+void read_addresses(const Invocation& asked, ExplainRequest& request) {
+  if (!asked.source && !asked.destination) {
+    throw Failure{Exit::usage, "say who talks to whom: --source ADDRESS, --destination ADDRESS or both"};
+  }
+  if (asked.source) request.source = address("--source", *asked.source);
+  if (asked.destination) request.destination = address("--destination", *asked.destination);
+  if (!asked.source) request.source = unspecified(request.destination.family());
+  if (!asked.destination) request.destination = unspecified(request.source.family());
+  if (request.source.family() != request.destination.family()) {
+    throw Failure{Exit::usage, "--source and --destination are not of the same family (IPv4, IPv6)"};
+  }
+}
+
+ExplainRequest explain_request(const Invocation& asked) {
+  ExplainRequest request;
+  if (asked.direction) {
+    const std::optional<Direction> direction = parse_direction(*asked.direction);
+    if (!direction) throw Failure{Exit::usage, "--direction: not outbound, inbound or forward"};
+    request.direction = *direction;
+  }
+  if (asked.protocol) {
+    const std::optional<Protocol> protocol = parse_protocol(*asked.protocol);
+    if (!protocol)
+      throw Failure{Exit::usage, "--protocol: no such protocol (a name like tcp, or a number from 0 to 255)"};
+    request.protocol = *protocol;
+  }
+  read_addresses(asked, request);
+  if ((asked.port || asked.source_port) && !has_ports(request.protocol)) {
+    throw Failure{Exit::usage, "--port, --source-port: " + to_string(request.protocol) + " has no ports"};
+  }
+  if (asked.port) request.destination_port = port_number("--port", *asked.port);
+  if (asked.source_port) request.source_port = port_number("--source-port", *asked.source_port);
+  request.interface = asked.interface.value_or("");
+  if (asked.user) request.uid = user_number(*asked.user);
+  if (asked.group) request.gid = group_number(*asked.group);
+  return request;
+}
+
+}  // namespace
+
+int run_status(const Invocation& asked, Page& page) {
+  Client client{asked.socket};
+  output(asked.json).status(page, understood(status_from_json(client.call("io.tollgate.Status").parameters)));
+  return 0;
+}
+
+int run_flows(const Invocation& asked, Page& page) {
+  const boost::json::object parameters{{"filter", to_json(filter(asked))}};
+  Client client{asked.socket};
+  if (asked.watch) {
+    watch_flows(client, parameters, asked.json, page);
+  } else {
+    list_flows(client, parameters, asked.json, page);
+  }
+  return 0;
+}
+
+int run_reload(const Invocation& asked, Page& page) {
+  Client client{asked.socket};
+  const VarlinkReply reply = client.call("io.tollgate.Reload");
+  if (reply.error.empty()) {
+    output(asked.json).reloaded(page, understood(policy_state_from_json(member(reply.parameters, "policy"))));
+    return 0;
+  }
+  const boost::json::value omitted = member(reply.parameters, "omitted");
+  output(asked.json)
+      .refused(page, understood(diagnostics_from_json(member(reply.parameters, "diagnostics"))),
+               omitted.is_number() ? omitted.to_number<std::uint64_t>() : 0);
+  return static_cast<int>(Exit::refused);
+}
+
+int run_explain(const Invocation& asked, Page& page) {
+  const ExplainRequest request = explain_request(asked);
+  if (asked.policy) {
+    const PolicyPointer policy = policy_or_refuse(page, *asked.policy, all_features());
+    output(asked.json).explanation(page, request, explain(*policy, request));
+    return 0;
+  }
+  Client client{asked.socket};
+  const VarlinkReply reply = client.call("io.tollgate.Explain", to_json(request).as_object());
+  output(asked.json).explanation(page, request, understood(explanation_from_json(reply.parameters)));
+  return 0;
+}
+
+}  // namespace tollgate::cli

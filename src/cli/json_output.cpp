@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <boost/json.hpp>
+
+#include "output.hpp"
+
+namespace tollgate::cli {
+
+namespace {
+
+void line(Page& page, const boost::json::value& value) { page.out << boost::json::serialize(value) << '\n'; }
+
+void status(Page& page, const Status& status) { line(page, to_json(status)); }
+
+// One array, a flow a line.
+class ArrayOfFlows final : public FlowList {
+ public:
+  explicit ArrayOfFlows(Page& page) : page_{page} { page_.out << '['; }
+  void add(const FlowEntry& flow) override {
+    page_.out << (first_ ? "\n" : ",\n") << boost::json::serialize(to_json(flow));
+    first_ = false;
+  }
+  void finish() override { page_.out << (first_ ? "]\n" : "\n]\n"); }
+
+ private:
+  Page& page_;
+  bool first_ = true;
+};
+
+// A flow a line, each an object of its own.
+class LinesOfFlows final : public FlowList {
+ public:
+  explicit LinesOfFlows(Page& page) : page_{page} {}
+  void add(const FlowEntry& flow) override { line(page_, to_json(flow)); }
+  void finish() override {}
+
+ private:
+  Page& page_;
+};
+
+std::unique_ptr<FlowList> flows(Page& page) { return std::make_unique<ArrayOfFlows>(page); }
+
+void change(Page& page, const FlowEvent& event) {
+  line(page, to_json(event));
+  page.out.flush();
+}
+
+void reloaded(Page& page, const Status::PolicyState& policy) {
+  line(page,
+       {{"policy", {{"generation", policy.generation}, {"rules", policy.rules}, {"loaded", policy.loaded}}}});
+}
+
+void refused(Page& page, const Diagnostics& diagnostics, std::uint64_t omitted) {
+  line(page, {{"diagnostics", to_json(diagnostics)}, {"omitted", omitted}});
+}
+
+void explanation(Page& page, const ExplainRequest&, const Explanation& explanation) {
+  line(page, to_json(explanation));
+}
+
+void checked(Page& page, const CheckResult& result) {
+  boost::json::array files;
+  for (const CheckedFile& file : result.files) files.push_back({{"kind", file.kind}, {"path", file.path}});
+  line(page, {{"checked", files}, {"diagnostics", to_json(result.diagnostics)}});
+}
+
+std::unique_ptr<FlowList> replayed(Page& page) { return std::make_unique<LinesOfFlows>(page); }
+
+void summary(Page& page, const ReplaySummary& summary) { line(page, to_json(summary)); }
+
+}  // namespace
+
+const Output kJsonOutput{&status,      &flows,   &change,   &reloaded, &refused,
+                         &explanation, &checked, &replayed, &summary};
+
+}  // namespace tollgate::cli

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <cmath>
+#include <ctime>
+
+#include "output.hpp"
+#include "table.hpp"
+
+namespace tollgate::cli {
+
+namespace {
+
+std::string number(std::uint64_t value) { return std::to_string(value); }
+
+std::string counted(std::uint64_t count, const char* one, const char* many) {
+  return number(count) + " " + (count == 1 ? one : many);
+}
+
+// Local time: what people's clocks say.
+std::string clock_time(double unix_seconds, const char* format) {
+  const auto seconds = static_cast<std::time_t>(std::floor(unix_seconds));
+  std::tm parts{};
+  char text[64];
+  if (localtime_r(&seconds, &parts) == nullptr) return "?";
+  return {text, std::strftime(text, sizeof text, format, &parts)};
+}
+
+std::string duration(double seconds) {
+  const auto total = static_cast<std::uint64_t>(std::max(0.0, seconds));
+  if (total < 60) return number(total) + " s";
+  if (total < 3600) return number(total / 60) + " min " + number(total % 60) + " s";
+  if (total < 86400) return number(total / 3600) + " h " + number(total % 3600 / 60) + " min";
+  return number(total / 86400) + " d " + number(total % 86400 / 3600) + " h";
+}
+
+std::string counts(const std::map<std::string, std::uint64_t>& named) {
+  std::string text;
+  for (const auto& [name, count] : named) {
+    if (count != 0) text += (text.empty() ? "" : ", ") + name + " " + number(count);
+  }
+  return text.empty() ? "none" : text;
+}
+
+Colour colour_of(std::string_view verdict) {
+  const std::optional<Verdict> known = parse_verdict(verdict);
+  if (!known || is_reroute(*known)) return Colour::other;
+  return lets_pass(*known) ? Colour::good : Colour::bad;
+}
+
+std::string endpoint(const std::string& address, std::uint16_t port) {
+  if (port == 0) return address;
+  return (address.find(':') == std::string::npos ? address : "[" + address + "]") + ":" + number(port);
+}
+
+std::string source(const FlowEntry& flow) { return endpoint(flow.source, flow.source_port); }
+
+std::string destination(const FlowEntry& flow) {
+  std::string text = endpoint(flow.destination, flow.destination_port);
+  if (flow.icmp_type) text += " type " + number(*flow.icmp_type);
+  if (flow.icmp_code) text += " code " + number(*flow.icmp_code);
+  return text;
+}
+
+std::string verdict(const FlowEntry& flow) { return flow.verdict.value_or("-"); }
+
+// --- status
+
+void row(Page& page, std::string_view name, const std::string& text) {
+  std::string label{name};
+  label.resize(11, ' ');
+  page.out << page.paint(label, Colour::faint) << harmless(text) << '\n';
+}
+
+void status(Page& page, const Status& status) {
+  page.out << "tollgate " << harmless(status.version) << ", up " << duration(status.uptime_seconds) << '\n';
+  row(page, "policy",
+      "generation " + number(status.policy.generation) + ", " +
+          counted(status.policy.rules, "rule", "rules") + ", loaded " +
+          clock_time(status.policy.loaded, "%Y-%m-%d %H:%M:%S"));
+  row(page, "rules", status.backend + ", verdicts by " + status.mark_path + " mark, fail " + status.fail);
+  row(page, "flows",
+      number(status.flows.active) + " active, " + number(status.flows.ended) + " ended, " +
+          number(status.flows.pending) + " pending, " + number(status.flows.evicted) + " evicted; limit " +
+          number(status.flows.limit));
+  row(page, "queue",
+      counted(status.queue.received, "packet", "packets") + " received, " +
+          number(status.queue.pending_packets) + " waiting");
+  row(page, "lost",
+      number(status.queue.kernel_dropped) + " queue full, " + number(status.queue.user_dropped) +
+          " socket full, ENOBUFS " + counted(status.queue.enobufs, "time", "times"));
+  row(page, "verdicts", counts(status.queue.verdicts));
+  row(page, "reasons", counts(status.reasons));
+  row(page, "malformed", counts(status.malformed));
+  row(page, "log",
+      counted(status.log.written, "record", "records") + " written, " + number(status.log.suppressed) +
+          " suppressed");
+  row(page, "errors", counts(status.errors));
+}
+
+// --- flows
+
+class TableOfFlows final : public FlowList {
+ public:
+  TableOfFlows(Page& page, bool traffic) : page_{page}, traffic_{traffic}, table_{page, columns(traffic)} {}
+
+  void add(const FlowEntry& flow) override {
+    std::vector<Cell> cells{{number(flow.id)},   {flow.state},     {verdict(flow), colour_of(verdict(flow))},
+                            {flow.direction},    {flow.protocol},  {source(flow)},
+                            {destination(flow)}, {flow.interface}, {flow.uid ? number(*flow.uid) : ""}};
+    if (traffic_) {
+      cells.push_back({number(flow.packets)});
+      cells.push_back({number(flow.bytes)});
+    }
+    cells.push_back({flow.rule});
+    table_.add(std::move(cells));
+    any_ = true;
+  }
+  void finish() override {
+    if (any_) {
+      table_.finish();
+    } else {
+      page_.out << "no flows\n";
+    }
+  }
+
+ private:
+  static std::vector<Column> columns(bool traffic) {
+    std::vector<Column> columns{{"ID", true},
+                                {"STATE"},
+                                {"VERDICT"},
+                                {"DIRECTION"},
+                                {"PROTOCOL"},
+                                {"SOURCE", false, true},
+                                {"DESTINATION", false, true},
+                                {"INTERFACE"},
+                                {"UID", true}};
+    if (traffic) {
+      columns.push_back({"PACKETS", true});
+      columns.push_back({"BYTES", true});
+    }
+    columns.push_back({"RULE", false, true});
+    return columns;
+  }
+
+  Page& page_;
+  bool traffic_;
+  Table table_;
+  bool any_ = false;
+};
+
+std::unique_ptr<FlowList> flows(Page& page) { return std::make_unique<TableOfFlows>(page, false); }
+std::unique_ptr<FlowList> replayed(Page& page) { return std::make_unique<TableOfFlows>(page, true); }
+
+void change(Page& page, const FlowEvent& event) {
+  const FlowEntry& flow = event.flow;
+  std::string what = event.change;
+  what.resize(std::max<std::size_t>(what.size(), 7), ' ');
+  std::string rest =
+      " " + flow.direction + " " + flow.protocol + " " + source(flow) + " > " + destination(flow);
+  if (!flow.interface.empty()) rest += " " + flow.interface;
+  if (flow.uid) rest += " uid " + number(*flow.uid);
+  if (!flow.rule.empty()) rest += ", rule \"" + flow.rule + "\"";
+  page.out << clock_time(flow.last_active, "%H:%M:%S") << ' ' << harmless(what) << ' '
+           << page.paint(harmless(flow.verdict.value_or(flow.state)), colour_of(verdict(flow)))
+           << harmless(rest) << std::endl;  // somebody is watching
+}
+
+// --- policy
+
+void reloaded(Page& page, const Status::PolicyState& policy) {
+  page.out << "policy " << policy.generation << " is in force, " << counted(policy.rules, "rule", "rules")
+           << '\n';
+}
+
+void refused(Page& page, const Diagnostics& diagnostics, std::uint64_t omitted) {
+  for (const Diagnostic& diagnostic : diagnostics) page.err << harmless(diagnostic.to_string()) << '\n';
+  page.err << "tollgate: the new policy has " << counted(diagnostics.size() + omitted, "error", "errors");
+  if (omitted != 0) page.err << " (the first " << diagnostics.size() << " are listed)";
+  page.err << "; the old one stays in force\n";
+}
+
+void explanation(Page& page, const ExplainRequest& request, const Explanation& explanation) {
+  page.out << to_string(request.direction) << ' ' << to_string(request.protocol) << ' '
+           << endpoint(request.source.to_string(), request.source_port) << " > "
+           << endpoint(request.destination.to_string(), request.destination_port) << '\n';
+  if (!explanation.tried.empty()) {
+    Table table{page, {{"MATCH"}, {"RULE", false, true}, {"WHERE", false, true}, {"WHY"}}};
+    for (const Explanation::Tried& tried : explanation.tried) {
+      table.add({{tried.match, tried.match == "no" ? Colour::faint : Colour::none},
+                 {tried.rule},
+                 {tried.file + ":" + number(tried.line)},
+                 {tried.why}});
+    }
+    table.finish();
+  }
+  page.out << page.paint(harmless(explanation.verdict), colour_of(explanation.verdict))
+           << (explanation.rule.empty() ? ", the default: no rule matches"
+                                        : harmless(", by rule \"" + explanation.rule + "\""));
+  if (!explanation.stage.empty()) page.out << " (stage " << harmless(explanation.stage) << ')';
+  page.out << '\n';
+}
+
+void checked(Page& page, const CheckResult& result) {
+  for (const Diagnostic& diagnostic : result.diagnostics)
+    page.err << harmless(diagnostic.to_string()) << '\n';
+  if (!result.diagnostics.empty()) {
+    page.err << "tollgate: " << counted(result.diagnostics.size(), "error", "errors") << '\n';
+  }
+  for (const CheckedFile& file : result.files) {
+    if (file.contents.empty()) continue;
+    page.out << file.kind << ' ' << harmless(file.path) << ": " << file.contents << '\n';
+  }
+}
+
+// --- replay
+
+void summary(Page& page, const ReplaySummary& summary) {
+  page.out << counted(summary.packets, "packet", "packets") << ", " << counted(summary.flows, "flow", "flows")
+           << ", " << counted(summary.other_frames, "frame", "frames") << " without IP\n";
+  page.out << "verdicts: " << counts(summary.verdicts) << '\n';
+  if (!summary.malformed.empty()) page.out << "malformed: " << counts(summary.malformed) << '\n';
+}
+
+}  // namespace
+
+const Output kTextOutput{&status,      &flows,   &change,   &reloaded, &refused,
+                         &explanation, &checked, &replayed, &summary};
+
+}  // namespace tollgate::cli

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "words.hpp"
+
+#include <charconv>
+#include <limits>
+
+#include "failure.hpp"
+#include "linux/system_sources.hpp"
+#include "table.hpp"
+
+namespace tollgate::cli {
+
+namespace {
+
+template <class Number>
+std::optional<Number> whole_number(const std::string& text) {
+  Number number = 0;
+  const char* end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || at != end || text.empty()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+std::uint16_t port_number(const std::string& option, const std::string& text) {
+  const std::optional<std::uint16_t> number = whole_number<std::uint16_t>(text);
+  if (!number) throw Failure{Exit::usage, option + ": \"" + text + "\" is not a number from 0 to 65535"};
+  return *number;
+}
+
+std::uint32_t user_number(const std::string& text) {
+  if (const auto number = whole_number<std::uint32_t>(text)) return *number;
+  if (const auto number = SystemSources{}.user_id(text)) return *number;
+  throw Failure{Exit::usage, "--user: there is no user \"" + text + "\""};
+}
+
+std::uint32_t group_number(const std::string& text) {
+  if (const auto number = whole_number<std::uint32_t>(text)) return *number;
+  if (const auto number = SystemSources{}.group_id(text)) return *number;
+  throw Failure{Exit::usage, "--group: there is no group \"" + text + "\""};
+}
+
+void refuse(Page& page, const Diagnostics& diagnostics, const std::string& what) {
+  for (const Diagnostic& diagnostic : diagnostics) page.err << harmless(diagnostic.to_string()) << '\n';
+  throw Failure{Exit::refused, what + " has " + std::to_string(diagnostics.size()) +
+                                   (diagnostics.size() == 1 ? " error" : " errors")};
+}
+
+Config config_or_refuse(Page& page, const std::string& path) {
+  Result<Config, Diagnostics> config = load_config(path);
+  if (!config) refuse(page, config.error(), "the configuration (--config names another one)");
+  return *config;
+}
+
+PolicyPointer policy_or_refuse(Page& page, const std::string& path, const PolicyFeatures& features) {
+  SystemSources sources;
+  Result<PolicyPointer, Diagnostics> policy = load_policy(path, features, sources);
+  if (!policy) refuse(page, policy.error(), "the policy");
+  return *policy;
+}
+
+PolicyFeatures all_features() {
+  PolicyFeatures features;
+  features.reroute_arriving = features.forward = features.nameserver = features.tunnel = true;
+  return features;
+}
+
+}  // namespace tollgate::cli
