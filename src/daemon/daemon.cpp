@@ -61,9 +61,8 @@ Daemon::~Daemon() = default;
 
 void Daemon::open_kernel() {
   interfaces_ = opened(Interfaces::open());
-  queue_ = opened(PacketQueue::open(queue_options(config_), [this](std::uint32_t index) {
-    return interfaces_->name(index);
-  }));
+  queue_ = opened(PacketQueue::open(queue_options(config_),
+                                    [this](std::uint32_t index) { return interfaces_->name(index); }));
   conntrack_ = opened(Conntrack::open(config_.mark_mask));
   const Gate::Parts parts{clock_, engine_, *queue_, *conntrack_, *interfaces_, log_};
   gate_ = std::make_unique<Gate>(loop_, parts, [this](const FlowChanged& change) {
@@ -97,9 +96,10 @@ int Daemon::run() {
   wait_for_signal();
   keep_watchdog_quiet();
   gate_->start();
-  const std::string summary = plural(engine_.policy().rules().size(), "rule") + ", backend " +
-                              std::string{config_.ruleset == RulesetHandling::none ? "none" : to_string(backend_)} +
-                              ", mark path " + std::string{to_string(queue_->mark_path())};
+  const std::string summary =
+      plural(engine_.policy().rules().size(), "rule") + ", backend " +
+      std::string{config_.ruleset == RulesetHandling::none ? "none" : to_string(backend_)} + ", mark path " +
+      std::string{to_string(queue_->mark_path())};
   log_.message(LogLevel::info, "ready: " + summary);
   service_manager_.ready(summary);
   loop_.run();

@@ -46,10 +46,14 @@ Status Daemon::status() {
   status.reasons = by_name(counted.reasons);
   status.log = {log_.written(), log_.suppressed()};
   status.errors = {
-      {"queue_undecodable", queue.undecodable},    {"queue_verdict", queue.verdict_errors},
-      {"conntrack_overrun", conntrack.overruns},   {"conntrack_mark_missed", conntrack.mark_misses},
-      {"conntrack_mark", conntrack.mark_errors},   {"reroute_refused", counted.reroute_refused},
-      {"log_lost", log_.lost()},                   {"control_refused", control_->counters().refused},
+      {"queue_undecodable", queue.undecodable},
+      {"queue_verdict", queue.verdict_errors},
+      {"conntrack_overrun", conntrack.overruns},
+      {"conntrack_mark_missed", conntrack.mark_misses},
+      {"conntrack_mark", conntrack.mark_errors},
+      {"reroute_refused", counted.reroute_refused},
+      {"log_lost", log_.lost()},
+      {"control_refused", control_->counters().refused},
       {"control_dropped", control_->counters().dropped},
   };
   return status;

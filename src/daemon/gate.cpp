@@ -60,14 +60,14 @@ void Gate::wait_for_packets() {
 
 void Gate::receive_packets() {
   const Time now = parts_.clock.now();
-  parts_.queue.receive(kPacketBudget, [&](const PacketQueued& packet) {
-    parts_.engine.handle(packet, now, effects_);
-  });
+  parts_.queue.receive(kPacketBudget,
+                       [&](const PacketQueued& packet) { parts_.engine.handle(packet, now, effects_); });
   carry_out();
   const std::uint64_t enobufs = parts_.queue.enobufs();
   if (enobufs != std::exchange(enobufs_, enobufs)) {
     parts_.log.trouble("queue-enobufs", LogLevel::warning,
-                       "the queue's socket overran: packets were lost (queue.socket_buffer in tollgate.toml)", now);
+                       "the queue's socket overran: packets were lost (queue.socket_buffer in tollgate.toml)",
+                       now);
   }
 }
 
@@ -75,14 +75,14 @@ void Gate::wait_for_conntrack() {
   conntrack_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code error) {
     if (error) return;
     const Time now = parts_.clock.now();
-    parts_.conntrack.receive_events(kEventBudget, [&](const ConntrackChanged& change) {
-      parts_.engine.handle(change, now, effects_);
-    });
+    parts_.conntrack.receive_events(
+        kEventBudget, [&](const ConntrackChanged& change) { parts_.engine.handle(change, now, effects_); });
     carry_out();
     const std::uint64_t overruns = parts_.conntrack.counters().overruns;
     if (overruns != std::exchange(overruns_, overruns)) {
       parts_.log.trouble("conntrack-enobufs", LogLevel::warning,
-                         "conntrack's event socket overran: some flows will end by their idle time only", now);
+                         "conntrack's event socket overran: some flows will end by their idle time only",
+                         now);
     }
     arm_timer();
     wait_for_conntrack();
@@ -128,7 +128,8 @@ Result<std::uint64_t, std::string> Gate::adopt(std::uint32_t mark_mask) {
   const auto lowest = mark_mask & (~mark_mask + 1);
   const auto result = parts_.conntrack.dump([&](const ConntrackEntry& entry) {
     const std::uint32_t value = (entry.mark & mark_mask) / lowest;
-    const std::optional<Verdict> verdict = value <= 0xf ? verdict_of(static_cast<FlowMark>(value)) : std::nullopt;
+    const std::optional<Verdict> verdict =
+        value <= 0xf ? verdict_of(static_cast<FlowMark>(value)) : std::nullopt;
     const bool has_flow = entry.tuple.protocol == Protocol::tcp || entry.tuple.protocol == Protocol::udp;
     if (!verdict || !has_flow) return;
     const Direction direction = direction_of(entry.tuple, parts_.interfaces);

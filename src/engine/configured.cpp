@@ -7,7 +7,8 @@ EngineOptions engine_options(const Config& config) {
   EngineOptions options;
   options.flows = {config.flow.max_flows, config.flow.end_linger, config.flow.idle_timeout,
                    config.flow.udp_idle_timeout, config.flow.icmp_idle_timeout};
-  options.pending = {config.pending.max_packets, config.pending.max_packets_per_flow, config.pending.deadline};
+  options.pending = {config.pending.max_packets, config.pending.max_packets_per_flow,
+                     config.pending.deadline};
   options.unparsed = config.unparsed;
   options.on_deadline = config.pending.on_deadline;
   options.on_overload = config.pending.on_overload;

@@ -14,8 +14,10 @@ Decision decide(const Policy& policy, const Evidence& seen) {
       const Rule& rule = policy.rules()[first.rule];
       return Decided{rule.verdict, Reason::rule, rule.stage, first.rule};
     }
-    case Match::unknown: return Waits{first.rule};
-    case Match::no: break;
+    case Match::unknown:
+      return Waits{first.rule};
+    case Match::no:
+      break;
   }
   // 5. Inspection: nobody inspects yet.
   // 6. Nothing matched.

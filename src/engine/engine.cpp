@@ -34,7 +34,8 @@ void Engine::on(const TimePassed&, Time now, Effects& effects) {
   while (const std::optional<FlowIndex> index = pending_.overdue(now)) {
     release(*index, {options_.on_deadline, Reason::timed_out, Stage::none, kNoRule}, now, effects);
   }
-  flows_.expire(now, [&](FlowIndex index, const Flow& flow, Removal why) { remove(flow, index, why, effects); });
+  flows_.expire(now,
+                [&](FlowIndex index, const Flow& flow, Removal why) { remove(flow, index, why, effects); });
 }
 
 void Engine::on(const Stopping&, Time now, Effects& effects) {
@@ -51,7 +52,8 @@ void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
   if (change.bytes) flow.bytes = std::max(flow.bytes, *change.bytes);
   // A flow that waits, or that was refused, never got an entry of its own: this one was before it.
   const bool over = change.kind == ConntrackChanged::Kind::destroyed || change.tcp_closing;
-  if (!over || flow.state == FlowState::ended || flow.state == FlowState::pending || !lets_pass(flow.verdict)) {
+  if (!over || flow.state == FlowState::ended || flow.state == FlowState::pending ||
+      !lets_pass(flow.verdict)) {
     return;
   }
   flows_.end(index, now);
@@ -125,9 +127,13 @@ void Engine::give(const HeldPacket& packet, const FiveTuple& tuple, Verdict verd
   answer.mark = flow_mark(verdict);
   switch (verdict) {
     case Verdict::block:
-    case Verdict::permanent_block: answer.action = PacketVerdict::Action::refuse; break;
+    case Verdict::permanent_block:
+      answer.action = PacketVerdict::Action::refuse;
+      break;
     case Verdict::drop:
-    case Verdict::permanent_drop: answer.action = PacketVerdict::Action::drop; break;
+    case Verdict::permanent_drop:
+      answer.action = PacketVerdict::Action::drop;
+      break;
     case Verdict::permanent_accept:
       // The packet leaves, and somebody compares its whole mark (wg-quick does): ours must not
       // travel with it, so the ct mark is written by itself.
@@ -139,7 +145,8 @@ void Engine::give(const HeldPacket& packet, const FiveTuple& tuple, Verdict verd
     case Verdict::accept:
     case Verdict::reroute_nameserver:
     case Verdict::reroute_tunnel:
-    case Verdict::count_: break;
+    case Verdict::count_:
+      break;
   }
   effects.verdicts.push_back(answer);
 }

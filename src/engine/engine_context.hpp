@@ -26,15 +26,19 @@ struct Engine::Context {
 // there is no connection to reroute.
 inline Verdict temporary(Verdict verdict) {
   switch (verdict) {
-    case Verdict::permanent_accept: return Verdict::accept;
+    case Verdict::permanent_accept:
+      return Verdict::accept;
     case Verdict::permanent_block:
     case Verdict::reroute_nameserver:
-    case Verdict::reroute_tunnel: return Verdict::block;
-    case Verdict::permanent_drop: return Verdict::drop;
+    case Verdict::reroute_tunnel:
+      return Verdict::block;
+    case Verdict::permanent_drop:
+      return Verdict::drop;
     case Verdict::accept:
     case Verdict::block:
     case Verdict::drop:
-    case Verdict::count_: break;
+    case Verdict::count_:
+      break;
   }
   return verdict;
 }

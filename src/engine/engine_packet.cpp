@@ -19,10 +19,13 @@ bool opens_connection(const Packet& packet) {
 
 Direction opposite(Direction direction) {
   switch (direction) {
-    case Direction::outbound: return Direction::inbound;
-    case Direction::inbound: return Direction::outbound;
+    case Direction::outbound:
+      return Direction::inbound;
+    case Direction::inbound:
+      return Direction::outbound;
     case Direction::forward:
-    case Direction::count_: break;
+    case Direction::count_:
+      break;
   }
   return direction;
 }
@@ -31,10 +34,17 @@ Direction opposite(Direction direction) {
 Direction direction_of(const PacketQueued& queued) {
   Direction direction = Direction::forward;
   switch (queued.hook) {
-    case Hook::output: direction = Direction::outbound; break;
-    case Hook::input: direction = Direction::inbound; break;
-    case Hook::prerouting: direction = queued.transit ? Direction::forward : Direction::inbound; break;
-    case Hook::forward: break;
+    case Hook::output:
+      direction = Direction::outbound;
+      break;
+    case Hook::input:
+      direction = Direction::inbound;
+      break;
+    case Hook::prerouting:
+      direction = queued.transit ? Direction::forward : Direction::inbound;
+      break;
+    case Hook::forward:
+      break;
   }
   return queued.reply ? opposite(direction) : direction;
 }
@@ -176,10 +186,11 @@ bool Engine::is_successor(const Context& context, const Flow& flow) const {
 
 FlowIndex Engine::open_flow(const FiveTuple& tuple, const FlowKey& key, Direction direction, Time now,
                             Effects& effects) {
-  const FlowIndex index = flows_.insert(key, tuple, now, [&](FlowIndex victim, const Flow& flow, Removal why) {
-    ++counters_.evicted;
-    remove(flow, victim, why, effects);
-  });
+  const FlowIndex index =
+      flows_.insert(key, tuple, now, [&](FlowIndex victim, const Flow& flow, Removal why) {
+        ++counters_.evicted;
+        remove(flow, victim, why, effects);
+      });
   flows_.at(index).direction = direction;
   ++counters_.opened;
   return index;
@@ -210,10 +221,12 @@ void Engine::hold(const Context& context, FlowIndex index) {
       return;
     case Holding::folded:
       return give(context.held(), flow.tuple, Verdict::drop, Reason::folded, context.effects);
-    case Holding::full: break;
+    case Holding::full:
+      break;
   }
   if (!pending_.waits(index)) {  // nothing of it waits, so no answer would find it
-    settle(flow, {options_.on_overload, Reason::overload, Stage::none, kNoRule}, context.now, context.effects);
+    settle(flow, {options_.on_overload, Reason::overload, Stage::none, kNoRule}, context.now,
+           context.effects);
   }
   give(context.held(), flow.tuple, options_.on_overload, Reason::overload, context.effects);
 }

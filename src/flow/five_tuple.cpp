@@ -51,10 +51,9 @@ std::uint64_t word_at(const std::array<std::uint8_t, 16>& bytes, std::size_t off
 
 std::size_t hash_of(const FiveTuple& tuple) {
   static const HashSeed seed;
-  const std::uint64_t rest = std::uint64_t{tuple.source_port} << 32 |
-                             std::uint64_t{tuple.destination_port} << 16 |
-                             std::uint64_t{static_cast<std::uint8_t>(tuple.protocol)} << 8 |
-                             static_cast<std::uint8_t>(tuple.family);
+  const std::uint64_t rest =
+      std::uint64_t{tuple.source_port} << 32 | std::uint64_t{tuple.destination_port} << 16 |
+      std::uint64_t{static_cast<std::uint8_t>(tuple.protocol)} << 8 | static_cast<std::uint8_t>(tuple.family);
   std::uint64_t hash = fold(word_at(tuple.source, 0) ^ seed.a, word_at(tuple.destination, 0) ^ seed.b);
   if (tuple.family == Family::ipv6) {
     hash ^= fold(word_at(tuple.source, 8) ^ seed.b, word_at(tuple.destination, 8) ^ seed.c);
@@ -123,9 +122,8 @@ std::string FiveTuple::to_string() const {
 FlowKey::FlowKey(const FiveTuple& tuple) : canonical_{tuple} {
   const int order = std::memcmp(tuple.source.data(), tuple.destination.data(), tuple.source.size());
   // ICMP between equal addresses: the request's type is the one that counts.
-  const bool by_port = is_icmp(tuple.protocol)
-                           ? tuple.reversed().destination_port > tuple.destination_port
-                           : tuple.source_port > tuple.destination_port;
+  const bool by_port = is_icmp(tuple.protocol) ? tuple.reversed().destination_port > tuple.destination_port
+                                               : tuple.source_port > tuple.destination_port;
   swapped_ = order > 0 || (order == 0 && by_port);
   if (swapped_) canonical_ = tuple.reversed();
   hash_ = hash_of(canonical_);

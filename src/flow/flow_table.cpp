@@ -8,10 +8,14 @@ namespace tollgate {
 
 std::string_view to_string(FlowState state) {
   switch (state) {
-    case FlowState::pending: return "pending";
-    case FlowState::inspecting: return "inspecting";
-    case FlowState::active: return "active";
-    case FlowState::ended: return "ended";
+    case FlowState::pending:
+      return "pending";
+    case FlowState::inspecting:
+      return "inspecting";
+    case FlowState::active:
+      return "active";
+    case FlowState::ended:
+      return "ended";
   }
   return "";
 }
@@ -32,8 +36,7 @@ bool FlowTable::SlotEqual::operator()(const Slot& slot, const FlowKey& key) cons
   return tuple == key.canonical() || tuple.reversed() == key.canonical();
 }
 
-FlowTable::FlowTable(const FlowLimits& limits)
-    : limits_{limits}, by_tuple_{0, SlotHash{}, SlotEqual{this}} {
+FlowTable::FlowTable(const FlowLimits& limits) : limits_{limits}, by_tuple_{0, SlotHash{}, SlotEqual{this}} {
   assert(limits.max_flows > 0);
 }
 
@@ -141,11 +144,15 @@ FlowTable::List FlowTable::list_of(const Flow& flow) const {
 
 Duration FlowTable::timeout(List list) const {
   switch (list) {
-    case kIdle: return limits_.idle_timeout;
-    case kUdp: return limits_.udp_idle_timeout;
-    case kIcmp: return limits_.icmp_idle_timeout;
+    case kIdle:
+      return limits_.idle_timeout;
+    case kUdp:
+      return limits_.udp_idle_timeout;
+    case kIcmp:
+      return limits_.icmp_idle_timeout;
     case kEnded:
-    case kLists: break;
+    case kLists:
+      break;
   }
   return limits_.end_linger;
 }

@@ -3,6 +3,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "memory_sources.hpp"
 #include "packet_builder.hpp"
 #include "scenario.hpp"
 #include "scenario_words.hpp"
@@ -10,25 +11,8 @@
 namespace tollgate::test {
 namespace {
 
-class TextSources final : public PolicySources {
- public:
-  explicit TextSources(std::string text) : text_{std::move(text)} {}
-  Result<std::string, Diagnostic> read(const std::string&) override { return text_; }
-  Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) override {
-    return std::vector<std::string>{path};
-  }
-  std::optional<std::uint32_t> user_id(const std::string& name) override {
-    return name == "alice" ? std::optional<std::uint32_t>{1000} : std::nullopt;
-  }
-  std::optional<std::uint32_t> group_id(const std::string&) override { return std::nullopt; }
-
- private:
-  std::string text_;
-};
-
 PolicyPointer compile(const std::string& text) {
-  TextSources sources{text};
-  const auto policy = load_policy("policy", {true, true, true, true}, sources);
+  const auto policy = load_text(text, {true, true, true, true});
   if (policy.ok()) return *policy;
   std::string problems;
   for (const Diagnostic& problem : policy.error()) problems += "\n" + problem.to_string();
@@ -38,8 +22,8 @@ PolicyPointer compile(const std::string& text) {
 Decision decide_or_ask(const Policy& policy, const Evidence& seen) {
   const Decision decision = decide(policy, seen);
   const Decided* decided = std::get_if<Decided>(&decision);
-  const bool asks = decided != nullptr && decided->rule != kNoRule &&
-                    policy.rules()[decided->rule].name.starts_with("ask");
+  const bool asks =
+      decided != nullptr && decided->rule != kNoRule && policy.rules()[decided->rule].name.starts_with("ask");
   return asks ? Decision{Waits{decided->rule}} : decision;
 }
 
@@ -52,17 +36,28 @@ EngineOptions options_of(const Scenario& scenario) {
     return *parsed;
   };
   for (const auto& [name, value] : scenario.options) {
-    if (name == "max_flows") options.flows.max_flows = static_cast<std::uint32_t>(std::stoul(value));
-    else if (name == "linger") options.flows.end_linger = duration(value);
-    else if (name == "idle") options.flows.idle_timeout = duration(value);
-    else if (name == "udp_idle") options.flows.udp_idle_timeout = duration(value);
-    else if (name == "waiting") options.pending.max_packets = static_cast<std::uint32_t>(std::stoul(value));
-    else if (name == "per_flow") options.pending.max_packets_per_flow = static_cast<std::uint32_t>(std::stoul(value));
-    else if (name == "deadline") options.pending.deadline = duration(value);
-    else if (name == "unparsed") options.unparsed = verdict(value);
-    else if (name == "on_deadline") options.on_deadline = verdict(value);
-    else if (name == "on_overload") options.on_overload = verdict(value);
-    else throw std::runtime_error{scenario.file + ": no such option: " + name};
+    if (name == "max_flows")
+      options.flows.max_flows = static_cast<std::uint32_t>(std::stoul(value));
+    else if (name == "linger")
+      options.flows.end_linger = duration(value);
+    else if (name == "idle")
+      options.flows.idle_timeout = duration(value);
+    else if (name == "udp_idle")
+      options.flows.udp_idle_timeout = duration(value);
+    else if (name == "waiting")
+      options.pending.max_packets = static_cast<std::uint32_t>(std::stoul(value));
+    else if (name == "per_flow")
+      options.pending.max_packets_per_flow = static_cast<std::uint32_t>(std::stoul(value));
+    else if (name == "deadline")
+      options.pending.deadline = duration(value);
+    else if (name == "unparsed")
+      options.unparsed = verdict(value);
+    else if (name == "on_deadline")
+      options.on_deadline = verdict(value);
+    else if (name == "on_overload")
+      options.on_overload = verdict(value);
+    else
+      throw std::runtime_error{scenario.file + ": no such option: " + name};
   }
   return options;
 }
@@ -92,22 +87,33 @@ FiveTuple tuple_of(const std::string& protocol, const std::string& source, const
 
 std::string word_of(FlowMark mark) {
   switch (mark) {
-    case FlowMark::undecided: return "undecided";
-    case FlowMark::accept: return "accept";
-    case FlowMark::block: return "block";
-    case FlowMark::drop: return "drop";
-    case FlowMark::inspect: return "inspect";
-    case FlowMark::nameserver: return "nameserver";
-    case FlowMark::tunnel: return "tunnel";
-    case FlowMark::block_packet: return "block-packet";
-    case FlowMark::drop_packet: return "drop-packet";
+    case FlowMark::undecided:
+      return "undecided";
+    case FlowMark::accept:
+      return "accept";
+    case FlowMark::block:
+      return "block";
+    case FlowMark::drop:
+      return "drop";
+    case FlowMark::inspect:
+      return "inspect";
+    case FlowMark::nameserver:
+      return "nameserver";
+    case FlowMark::tunnel:
+      return "tunnel";
+    case FlowMark::block_packet:
+      return "block-packet";
+    case FlowMark::drop_packet:
+      return "drop-packet";
   }
   return "";
 }
 
 Hook hook_of(const std::string& word) {
-  static const std::map<std::string, Hook> kHooks = {
-      {"output", Hook::output}, {"input", Hook::input}, {"forward", Hook::forward}, {"prerouting", Hook::prerouting}};
+  static const std::map<std::string, Hook> kHooks = {{"output", Hook::output},
+                                                     {"input", Hook::input},
+                                                     {"forward", Hook::forward},
+                                                     {"prerouting", Hook::prerouting}};
   return kHooks.at(word);
 }
 
@@ -128,11 +134,16 @@ struct PacketWords {
         {"syn", tcp_flag::syn}, {"ack", tcp_flag::ack}, {"fin", tcp_flag::fin}, {"rst", tcp_flag::rst}};
     for (; at < words.size(); ++at) {
       const std::string& word = words[at];
-      if (const auto flag = kFlags.find(word); flag != kFlags.end()) flags = static_cast<std::uint8_t>(flags | flag->second);
-      else if (word == "reply") queued.reply = true;
-      else if (word == "transit") queued.transit = true;
-      else if (word == "foreign") queued.foreign_mark = true;
-      else if (word == "on") interface = words.at(++at);
+      if (const auto flag = kFlags.find(word); flag != kFlags.end())
+        flags = static_cast<std::uint8_t>(flags | flag->second);
+      else if (word == "reply")
+        queued.reply = true;
+      else if (word == "transit")
+        queued.transit = true;
+      else if (word == "foreign")
+        queued.foreign_mark = true;
+      else if (word == "on")
+        interface = words.at(++at);
       else if (word == "ct") {
         queued.conntrack = tuple_of(protocol, words.at(at + 1), words.at(at + 3));
         at += 3;
@@ -170,16 +181,26 @@ class ScenarioRunner {
   void run_step(const Step& step) {
     const std::vector<std::string>& words = step.words;
     if (words[0] == "check") return check(step);
-    if (words[0] == "packet") on_packet(step);
-    else if (words[0] == "error") on_error(step);
-    else if (words[0] == "bytes") on_bytes(step);
-    else if (words[0] == "conntrack") on_conntrack(step);
-    else if (words[0] == "adopt") on_adopt(step);
-    else if (words[0] == "answer") on_answer(step);
-    else if (words[0] == "policy") handle(PolicyReplaced{compile(step.policy)}, step);
-    else if (words[0] == "time") handle(TimePassed{}, step);
-    else if (words[0] == "stop") handle(Stopping{}, step);
-    else throw std::runtime_error{"no such step: " + words[0]};
+    if (words[0] == "packet")
+      on_packet(step);
+    else if (words[0] == "error")
+      on_error(step);
+    else if (words[0] == "bytes")
+      on_bytes(step);
+    else if (words[0] == "conntrack")
+      on_conntrack(step);
+    else if (words[0] == "adopt")
+      on_adopt(step);
+    else if (words[0] == "answer")
+      on_answer(step);
+    else if (words[0] == "policy")
+      handle(PolicyReplaced{compile(step.policy)}, step);
+    else if (words[0] == "time")
+      handle(TimePassed{}, step);
+    else if (words[0] == "stop")
+      handle(Stopping{}, step);
+    else
+      throw std::runtime_error{"no such step: " + words[0]};
   }
 
   void on_packet(const Step& step) {
@@ -197,7 +218,8 @@ class ScenarioRunner {
     } else if (protocol == "udp") {
       builder.udp(source_port, destination_port);
     } else if (protocol == "icmp" || protocol == "icmpv6") {
-      builder.icmp(static_cast<std::uint8_t>(read.number("type")), static_cast<std::uint8_t>(read.number("code")),
+      builder.icmp(static_cast<std::uint8_t>(read.number("type")),
+                   static_cast<std::uint8_t>(read.number("code")),
                    static_cast<std::uint16_t>(read.number("id")));
     } else {
       builder.protocol(*parse_protocol(protocol));
@@ -212,12 +234,13 @@ class ScenarioRunner {
     const auto [destination, other_port] = end_of(words.at(5));
     const FiveTuple about = tuple_of(words.at(7), words.at(8), words.at(10));
     PacketBuilder inner{about.source_address().to_string(), about.destination_address().to_string()};
-    if (about.protocol == Protocol::tcp) inner.tcp(about.source_port, about.destination_port);
-    else inner.udp(about.source_port, about.destination_port);
+    if (about.protocol == Protocol::tcp)
+      inner.tcp(about.source_port, about.destination_port);
+    else
+      inner.udp(about.source_port, about.destination_port);
     const bool v4 = about.family == Family::ipv4;
-    const Bytes bytes = PacketBuilder{source, destination}
-                            .icmp_error(v4 ? 3 : 1, v4 ? 1 : 3, inner.build())
-                            .build();
+    const Bytes bytes =
+        PacketBuilder{source, destination}.icmp_error(v4 ? 3 : 1, v4 ? 1 : 3, inner.build()).build();
     PacketWords read;
     read.queued.id = {0, static_cast<std::uint32_t>(std::stoul(words.at(1)))};
     read.queued.hook = hook_of(words.at(2));
@@ -333,7 +356,8 @@ class ScenarioRunner {
     for (std::size_t i = 1; i < step.words.size(); ++i) {
       const auto [name, value] = setting(step.words[i]);
       if (values.at(name) == std::stod(value)) continue;
-      differences_.push_back(place(step.line) + name + " is " + std::to_string(values.at(name)) + ", not " + value);
+      differences_.push_back(place(step.line) + name + " is " + std::to_string(values.at(name)) + ", not " +
+                             value);
     }
   }
 

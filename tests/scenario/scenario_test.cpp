@@ -28,7 +28,8 @@ TEST_CASE("the scenarios come out as they are written") {
   for (const std::string& file : files) {
     DYNAMIC_SECTION(std::filesystem::path{file}.stem().string()) {
       std::string differences;
-      for (const std::string& difference : run_scenario(read_scenario(file))) differences += difference + "\n";
+      for (const std::string& difference : run_scenario(read_scenario(file)))
+        differences += difference + "\n";
       INFO(differences);
       CHECK(differences.empty());
     }

@@ -24,21 +24,21 @@ namespace tollgate {
 struct EngineOptions {
   FlowLimits flows;
   PendingLimits pending;
-  Verdict unparsed = Verdict::drop;     // temporary
-  Verdict on_deadline = Verdict::block; // temporary
-  Verdict on_overload = Verdict::drop;  // temporary
+  Verdict unparsed = Verdict::drop;      // temporary
+  Verdict on_deadline = Verdict::block;  // temporary
+  Verdict on_overload = Verdict::drop;   // temporary
   // Which reroutes have somewhere to go, by family. A flow that cannot be rerouted is blocked.
   bool nameserver4 = false, nameserver6 = false, tunnel4 = false, tunnel6 = false;
 };
 
 struct EngineCounters {
-  std::uint64_t packets = 0;  // that were queued
+  std::uint64_t packets = 0;           // that were queued
   EnumCounters<Verdict> verdicts;      // one for each packet, when it is given
   EnumCounters<Reason> reasons;        // the same packets by reason
   EnumCounters<ParseError> malformed;  // by reason
   std::uint64_t opened = 0;            // flows
   std::uint64_t evicted = 0;
-  std::uint64_t reroute_refused = 0;   // a reroute that had nowhere to go
+  std::uint64_t reroute_refused = 0;  // a reroute that had nowhere to go
 };
 
 // The gate: events in, effects out. Reads no clock and does no I/O, so that replay, the scenarios,

@@ -28,7 +28,7 @@ struct PacketQueued {
   bool foreign_mark = false;
   std::span<const std::uint8_t> bytes;  // from the IP header on, as far as it was copied
   std::size_t wire_length = 0;
-  std::string_view interface;           // out: output, forward; in: input, prerouting; may be empty
+  std::string_view interface;  // out: output, forward; in: input, prerouting; may be empty
   Known<std::uint32_t> uid;
   Known<std::uint32_t> gid;
   // The original direction of the conntrack entry, where the kernel told it (NFQA_CT).
@@ -39,8 +39,8 @@ struct PacketQueued {
 struct ConntrackChanged {
   enum class Kind : std::uint8_t { started, updated, destroyed };
   Kind kind = Kind::updated;
-  FiveTuple tuple;  // original direction
-  bool tcp_closing = false;  // TCP state past ESTABLISHED
+  FiveTuple tuple;                       // original direction
+  bool tcp_closing = false;              // TCP state past ESTABLISHED
   std::optional<std::uint64_t> packets;  // both ways, when accounting is on
   std::optional<std::uint64_t> bytes;
 };
@@ -68,7 +68,7 @@ struct Stopping {};
 // Nothing but the time: what is due is done.
 struct TimePassed {};
 
-using Event = std::variant<PacketQueued, ConntrackChanged, FlowAdopted, PolicyReplaced, AnswerGiven,
-                           Stopping, TimePassed>;
+using Event = std::variant<PacketQueued, ConntrackChanged, FlowAdopted, PolicyReplaced, AnswerGiven, Stopping,
+                           TimePassed>;
 
 }  // namespace tollgate

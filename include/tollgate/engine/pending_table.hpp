@@ -15,7 +15,7 @@ namespace tollgate {
 
 struct PendingLimits {
   // The kernel looks verdicts up in a list, O(n) in what waits (KERNEL.md, Queue): keep it short.
-  std::uint32_t max_packets = 1024;        // that wait, in all
+  std::uint32_t max_packets = 1024;  // that wait, in all
   std::uint32_t max_packets_per_flow = 4;
   Duration deadline = std::chrono::seconds{15};
 };

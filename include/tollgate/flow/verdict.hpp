@@ -31,8 +31,8 @@ constexpr bool is_temporary(Verdict verdict) {
 }
 // The packet gets to somebody: its addressee, the nameserver or the tunnel.
 constexpr bool lets_pass(Verdict verdict) {
-  return verdict != Verdict::block && verdict != Verdict::drop &&
-         verdict != Verdict::permanent_block && verdict != Verdict::permanent_drop;
+  return verdict != Verdict::block && verdict != Verdict::drop && verdict != Verdict::permanent_block &&
+         verdict != Verdict::permanent_drop;
 }
 constexpr bool is_reroute(Verdict verdict) {
   return verdict == Verdict::reroute_nameserver || verdict == Verdict::reroute_tunnel;
