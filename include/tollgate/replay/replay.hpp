@@ -14,8 +14,8 @@
 namespace tollgate {
 
 struct ReplayOptions {
-  std::string capture;          // pcap or pcapng; "-" is standard input
-  std::vector<Prefix> local;    // what is this machine; empty: the side that sent first is local
+  std::string capture;        // pcap or pcapng; "-" is standard input
+  std::vector<Prefix> local;  // what is this machine; empty: the side that sent first is local
   EngineOptions engine;
 };
 
