@@ -51,6 +51,7 @@ class RoutingSocket final : public Interfaces {
  private:
   int read_anew();
   int dump(std::uint16_t type);
+  void on_datagram(std::span<const std::uint8_t> datagram);
   void on_message(const nlmsghdr& header, std::span<const std::uint8_t> message);
   void on_link(std::uint16_t type, Reader in);
   void on_address(std::uint16_t type, Reader in);
@@ -144,24 +145,31 @@ void RoutingSocket::on_address(std::uint16_t type, Reader in) {
   }
 }
 
+void RoutingSocket::on_datagram(std::span<const std::uint8_t> datagram) {
+  NetlinkMessages messages{datagram};
+  nlmsghdr header{};
+  std::span<const std::uint8_t> message;
+  while (messages.next(header, message)) on_message(header, message);
+}
+
+// After an overrun the socket still holds what came before it. That has to be out of the way before
+// everything is read anew, or it would bring back what has gone since.
 void RoutingSocket::receive() {
+  bool overrun = false;
   for (;;) {
     const NetlinkSocket::Received received = socket_.receive(buffer_);
     switch (received.read) {
-      case NetlinkSocket::Read::datagram: {
-        NetlinkMessages messages{received.bytes};
-        nlmsghdr header{};
-        std::span<const std::uint8_t> message;
-        while (messages.next(header, message)) on_message(header, message);
+      case NetlinkSocket::Read::datagram:
+        on_datagram(received.bytes);
         break;
-      }
       case NetlinkSocket::Read::overrun:
-        read_anew();  // if that fails too, names are asked for one by one
+        overrun = true;
         break;
       case NetlinkSocket::Read::ignored:
         break;
       case NetlinkSocket::Read::empty:
       case NetlinkSocket::Read::failed:
+        if (overrun) read_anew();  // if that fails, names are asked for one by one
         return;
     }
   }

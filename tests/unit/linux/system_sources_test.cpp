@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "linux/system_sources.hpp"
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "catch.hpp"
+
+using namespace tollgate;
+
+namespace {
+// A directory of the test's own, removed with it.
+class Directory {
+ public:
+  Directory() {
+    std::string name = (std::filesystem::temp_directory_path() / "tollgate-test-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  ~Directory() { std::filesystem::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return path_ / name; }
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+void write(const std::string& path, const std::string& text) { std::ofstream{path} << text; }
+}  // namespace
+
+TEST_CASE("a file is read whole, or the reason is the kernel's") {
+  const Directory directory;
+  SystemSources sources;
+  const std::string text = std::string(100'000, 'x') + '\0' + "end";
+  write(directory / "file", text);
+  CHECK(sources.read(directory / "file").value() == text);
+  write(directory / "empty", "");
+  CHECK(sources.read(directory / "empty").value().empty());
+
+  CHECK(sources.read(directory / "none").error() ==
+        Diagnostic{directory / "none", 0, 0, "No such file or directory"});
+  CHECK(sources.read(directory.path()).error() == Diagnostic{directory.path(), 0, 0, "Is a directory"});
+}
+
+TEST_CASE("what is no regular file is refused, and nobody waits for the other end of a FIFO") {
+  const Directory directory;
+  REQUIRE(::mkfifo((directory / "fifo").c_str(), 0600) == 0);
+  SystemSources sources;
+  CHECK(sources.read(directory / "fifo").error() ==
+        Diagnostic{directory / "fifo", 0, 0, "not a regular file"});
+  CHECK(sources.read("/dev/zero").error() == Diagnostic{"/dev/zero", 0, 0, "not a regular file"});
+}
+
+TEST_CASE("a file of more than 64 MiB is refused, one of 64 MiB is not") {
+  const Directory directory;
+  SystemSources sources;
+  write(directory / "big", "");
+  std::filesystem::resize_file(directory / "big", 64 << 20);  // a hole
+  CHECK(sources.read(directory / "big").value().size() == 64 << 20);
+  std::filesystem::resize_file(directory / "big", (64 << 20) + 1);
+  CHECK(sources.read(directory / "big").error().message == "larger than 64 MiB");
+}
+
+TEST_CASE("the policy files of a directory are its *.toml in byte order") {
+  const Directory directory;
+  for (const char* name :
+       {"20-b.toml", "10-a.toml", "Z.toml", "a.toml", "notes.txt", ".hidden.toml", "x.toml~"}) {
+    write(directory / name, "");
+  }
+  SystemSources sources;
+  CHECK(sources.policy_files(directory.path()).value() ==
+        std::vector<std::string>{directory / "10-a.toml", directory / "20-b.toml", directory / "Z.toml",
+                                 directory / "a.toml"});
+  // A file is itself, whatever its name.
+  CHECK(sources.policy_files(directory / "notes.txt").value() ==
+        std::vector<std::string>{directory / "notes.txt"});
+  CHECK(sources.policy_files(directory / "none").error() ==
+        Diagnostic{directory / "none", 0, 0, "No such file or directory"});
+}
+
+TEST_CASE("users and groups by name") {
+  SystemSources sources;
+  CHECK(sources.user_id("root") == 0U);
+  CHECK(sources.group_id("root") == 0U);
+  CHECK_FALSE(sources.user_id("no-such-user-of-tollgate"));
+  CHECK_FALSE(sources.group_id("no-such-group-of-tollgate"));
+  CHECK_FALSE(sources.user_id(""));
+}
+
+TEST_CASE("a configuration that cannot be read is one diagnostic") {
+  const Directory directory;
+  CHECK(load_config(directory / "none").error() ==
+        Diagnostics{{directory / "none", 0, 0, "No such file or directory"}});
+}
