@@ -64,6 +64,19 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return last[b.size()];
 }
 
+// What is not printable ASCII is escaped: a message is one line, whatever was in the file.
+void add_printable(char c, std::string& out) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  const auto byte = static_cast<unsigned char>(c);
+  if (byte >= 0x20 && byte < 0x7f) {
+    out += c;
+    return;
+  }
+  out += "\\x";
+  out += kHex[byte >> 4];
+  out += kHex[byte & 15];
+}
+
 // A key that TOML allows without quotes, and not so long that it spoils a message.
 bool is_bare(std::string_view key) {
   return key.size() <= kLongestQuote && std::ranges::all_of(key, [](char c) {
@@ -94,18 +107,10 @@ Diagnostics FileDiagnostics::take() {
 }
 
 std::string in_quotes(std::string_view text) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   std::string result = "\"";
   for (const char c : text.substr(0, kLongestQuote)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte < 0x7f) {
-      if (c == '"' || c == '\\') result += '\\';
-      result += c;
-    } else {
-      result += "\\x";
-      result += kHex[byte >> 4];
-      result += kHex[byte & 15];
-    }
+    if (c == '"' || c == '\\') result += '\\';
+    add_printable(c, result);
   }
   if (text.size() > kLongestQuote) result += "...";
   return result + '"';
@@ -244,7 +249,9 @@ Result<TomlDocument, Diagnostic> TomlDocument::parse(std::string_view text, cons
     return TomlDocument{toml::parse(text)};
   } catch (const toml::parse_error& error) {
     const Place place = place_of(error.source());
-    return Diagnostic{file, place.line, place.column, "not TOML: " + std::string{error.description()}};
+    std::string message = "not TOML: ";
+    for (const char c : error.description()) add_printable(c, message);
+    return Diagnostic{file, place.line, place.column, message};
   }
 }
 
