@@ -58,7 +58,7 @@ class Harness(unittest.TestCase):
         self.assertEqual(text.splitlines()[-1], "1 passed, 4 failed, 1 skipped", text)
         self.assertIn("ends early\n    did not come back", text)
         self.assertIn("hangs\n    did not come back", text)
-        self.assertIn("skipped: to show that it is said", text)
+        self.assertIn("SKIPPED: to show that it is said", text)
 
     def test_panic_is_failure(self):
         status, text = self.run_all("vm_misbehaving=passes", "vm_misbehaving=panics")
