@@ -70,6 +70,12 @@ CheckResult check_configuration(const std::string& path) {
   throw Failure{Exit::refused, error.message};
 }
 
+// Before there is any configuration the rules of the initial one can be looked at.
+Config config_to_print(const Invocation& asked, Page& page) {
+  if (!asked.config_given && access(asked.config.c_str(), F_OK) != 0) return Config{};
+  return config_or_refuse(page, asked.config);
+}
+
 Backend backend_to_print(const Invocation& asked, const Config& config) {
   if (asked.backend) return *asked.backend == "nft" ? Backend::nft : Backend::iptables;
   return config.backend == Backend::iptables ? Backend::iptables : Backend::nft;
@@ -84,7 +90,7 @@ int run_check(const Invocation& asked, Page& page) {
 }
 
 int run_ruleset_print(const Invocation& asked, Page& page) {
-  const Config config = config_or_refuse(page, asked.config);
+  const Config config = config_to_print(asked, page);
   if (backend_to_print(asked, config) == Backend::nft) {
     if (asked.family) throw Failure{Exit::usage, "--family: nft rules serve both families; leave it out"};
     page.out << render_nft(config);

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What people and programs see, word for word.
+#include "cli/output.hpp"
+
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <ctime>
+#include <sstream>
+
+#include "../control/samples.hpp"
+#include "catch.hpp"
+
+using namespace tollgate;
+using namespace tollgate::cli;
+
+namespace {
+
+struct Printed {
+  std::ostringstream out, err;
+  Page page{out, err, 0, false};
+  Printed() {
+    setenv("TZ", "UTC", 1);
+    tzset();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("output: status") {
+  Printed printed;
+  kTextOutput.status(printed.page, samples::status());
+  CHECK(printed.out.str() ==
+        "tollgate 0.1.0, up 12 s\n"
+        "policy     generation 3, 17 rules, loaded 2023-11-14 22:13:20\n"
+        "rules      nft, verdicts by conntrack mark, fail closed\n"
+        "flows      11 active, 2 ended, 1 pending, 4 evicted; limit 262144\n"
+        "queue      100 packets received, 5 waiting\n"
+        "lost       1 queue full, 2 socket full, ENOBUFS 3 times\n"
+        "verdicts   accept 90, permanent-drop 10\n"
+        "reasons    rule 80\n"
+        "malformed  version 6\n"
+        "log        70 records written, 7 suppressed\n"
+        "errors     verdict 1\n");
+}
+
+TEST_CASE("output: status as JSON") {
+  Printed printed;
+  kJsonOutput.status(printed.page, samples::status());
+  CHECK(
+      printed.out.str() ==
+      R"({"version":"0.1.0","uptime_seconds":1.25E1,"backend":"nft","mark_path":"conntrack","fail":"closed",)"
+      R"("policy":{"generation":3,"rules":17,"loaded":1.70000000025E9},)"
+      R"("flows":{"active":11,"ended":2,"pending":1,"limit":262144,"evicted":4},)"
+      R"("queue":{"received":100,"verdicts":{"accept":90,"permanent-drop":10},"kernel_dropped":1,)"
+      R"("user_dropped":2,"enobufs":3,"pending_packets":5},"malformed":{"truncated":0,"version":6},)"
+      R"("reasons":{"rule":80},"log":{"written":70,"suppressed":7},"errors":{"verdict":1}})"
+      "\n");
+}
+
+TEST_CASE("output: up for how long") {
+  const std::pair<double, const char*> cases[] = {
+      {0, "0 s"}, {59.9, "59 s"}, {60, "1 min 0 s"}, {3661, "1 h 1 min"}, {90000, "1 d 1 h"}};
+  for (const auto& [seconds, text] : cases) {
+    Printed printed;
+    Status status;
+    status.uptime_seconds = seconds;
+    kTextOutput.status(printed.page, status);
+    const std::string all = printed.out.str();
+    CHECK(all.substr(0, all.find('\n')) == std::string{"tollgate , up "} + text);
+  }
+}
+
+TEST_CASE("output: flows") {
+  Printed printed;
+  const auto list = kTextOutput.flows(printed.page);
+  list->add(samples::flow());
+  list->add(samples::pending_flow());
+  list->finish();
+  CHECK(printed.out.str() ==
+        "ID  STATE    VERDICT           DIRECTION  PROTOCOL  SOURCE         DESTINATION             INTERFACE"
+        "   UID  RULE\n"
+        "42  active   permanent-accept  outbound   tcp       10.0.0.1:4711  [2001:db8::1]:443       eth0     "
+        "  1000  web\n"
+        "43  pending  -                 inbound    icmp      10.0.0.2       10.0.0.1 type 8 code 0\n");
+}
+
+TEST_CASE("output: no flows") {
+  Printed text, json;
+  kTextOutput.flows(text.page)->finish();
+  CHECK(text.out.str() == "no flows\n");
+  kJsonOutput.flows(json.page)->finish();
+  CHECK(json.out.str() == "[]\n");
+}
+
+TEST_CASE("output: flows as JSON are one array") {
+  Printed printed;
+  const auto list = kJsonOutput.flows(printed.page);
+  list->add(samples::flow());
+  list->add(samples::pending_flow());
+  list->finish();
+  const boost::json::value read = boost::json::parse(printed.out.str());
+  CHECK(read == boost::json::value{to_json(samples::flow()), to_json(samples::pending_flow())});
+}
+
+TEST_CASE("output: a change is a line") {
+  Printed printed;
+  kTextOutput.change(printed.page, {"ended", samples::flow()});
+  kTextOutput.change(printed.page, {"present", samples::pending_flow()});
+  CHECK(printed.out.str() ==
+        "22:13:21 ended   permanent-accept outbound tcp 10.0.0.1:4711 > [2001:db8::1]:443 eth0 uid 1000, "
+        "rule \"web\"\n"
+        "22:13:22 present pending inbound icmp 10.0.0.2 > 10.0.0.1 type 8 code 0\n");
+  Printed json;
+  kJsonOutput.change(json.page, {"ended", samples::flow()});
+  CHECK(boost::json::parse(json.out.str()) == to_json(FlowEvent{"ended", samples::flow()}));
+}
+
+TEST_CASE("output: reload") {
+  Printed good, bad, json;
+  kTextOutput.reloaded(good.page, {4, 1, 0});
+  CHECK(good.out.str() == "policy 4 is in force, 1 rule\n");
+  const Diagnostics diagnostics{{"a.toml", 3, 7, "no such verdict"}, {"b.toml", 0, 0, "Permission denied"}};
+  kTextOutput.refused(bad.page, diagnostics, 5);
+  CHECK(bad.out.str().empty());
+  CHECK(bad.err.str() ==
+        "a.toml:3:7: no such verdict\nb.toml: Permission denied\n"
+        "tollgate: the new policy has 7 errors (the first 2 are listed); the old one stays in force\n");
+  kJsonOutput.refused(json.page, diagnostics, 5);
+  CHECK(json.out.str() ==
+        R"({"diagnostics":[{"file":"a.toml","line":3,"column":7,"message":"no such verdict"},)"
+        R"({"file":"b.toml","line":0,"column":0,"message":"Permission denied"}],"omitted":5})"
+        "\n");
+}
+
+TEST_CASE("output: an explanation") {
+  Printed printed;
+  kTextOutput.explanation(printed.page, samples::explain_request(), samples::explanation());
+  CHECK(printed.out.str() ==
+        "inbound udp 10.0.0.1:1 > 10.0.0.2:53\n"
+        "MATCH  RULE    WHERE     WHY\n"
+        "no     no web  a.toml:3  port 53 is not 443\n"
+        "yes    dns     a.toml:9  matches\n"
+        "permanent-accept, by rule \"dns\" (stage link)\n");
+  Printed no_rule;
+  Explanation none;
+  none.verdict = "permanent-block";
+  none.stage = "link";
+  kTextOutput.explanation(no_rule.page, samples::explain_request(), none);
+  CHECK(no_rule.out.str() ==
+        "inbound udp 10.0.0.1:1 > 10.0.0.2:53\n"
+        "permanent-block, the default: no rule matches (stage link)\n");
+}
+
+TEST_CASE("output: check") {
+  Printed printed;
+  kTextOutput.checked(printed.page, {{{"configuration", "t.toml", "good"}, {"policy", "p.d", ""}},
+                                     {{"p.d/a.toml", 1, 2, "unknown key"}}});
+  CHECK(printed.out.str() == "configuration t.toml: good\n");
+  CHECK(printed.err.str() == "p.d/a.toml:1:2: unknown key\ntollgate: 1 error\n");
+}
+
+TEST_CASE("output: replay") {
+  Printed printed;
+  const auto list = kTextOutput.replayed(printed.page);
+  FlowEntry flow = samples::pending_flow();
+  flow.packets = 3;
+  flow.bytes = 252;
+  list->add(flow);
+  list->finish();
+  ReplaySummary summary;
+  summary.packets = 3;
+  summary.flows = 1;
+  summary.other_frames = 2;
+  summary.verdicts = {{"drop", 3}};
+  kTextOutput.summary(printed.page, summary);
+  CHECK(printed.out.str() ==
+        "ID  STATE    VERDICT  DIRECTION  PROTOCOL  SOURCE    DESTINATION             INTERFACE  UID  PACKETS"
+        "  BYTES  RULE\n"
+        "43  pending  -        inbound    icmp      10.0.0.2  10.0.0.1 type 8 code 0                        3"
+        "    252\n"
+        "3 packets, 1 flow, 2 frames without IP\n"
+        "verdicts: drop 3\n");
+}
+
+TEST_CASE("output: verdicts in colour say whether it passes") {
+  Printed printed;
+  printed.page.colour = true;
+  FlowEntry flow = samples::flow();
+  for (const char* verdict : {"accept", "permanent-drop", "reroute-tunnel"}) {
+    flow.verdict = verdict;
+    kTextOutput.change(printed.page, {"decided", flow});
+  }
+  const std::string text = printed.out.str();
+  CHECK(text.find("\x1b[32maccept\x1b[0m") != std::string::npos);
+  CHECK(text.find("\x1b[31mpermanent-drop\x1b[0m") != std::string::npos);
+  CHECK(text.find("\x1b[33mreroute-tunnel\x1b[0m") != std::string::npos);
+}
