@@ -220,9 +220,9 @@ class Writer {
     if (place == Place::forward) return;
     if (!ipv4() && place != Place::prerouting) neighbours(chain);
     dhcp(chain, place == Place::output);
-    // The kernel's own refusals: its reset takes the refused packet's conntrack entry (nf_ct_attach)
-    // and is RELATED to it; its ICMP error looks the entry up, and is INVALID when the refused
-    // packet was the first of its flow.
+    // The kernel's own refusals take the refused packet's conntrack entry along (nf_ct_attach) and are
+    // RELATED to it, also when it was the first of its flow. No packet of a program is such a reset;
+    // such an ICMP error could be, hence the owner.
     if (place == Place::output) {
       rule(chain, "-p tcp -m tcp --tcp-flags RST RST -m conntrack --ctstate RELATED -j RETURN");
       rule(chain, refusal_error() + std::string{kKernelSent} + " -j RETURN");

@@ -208,9 +208,9 @@ class Writer {
     rule("icmpv6 type { 133, 134, 135, 136, 137 } ip6 hoplimit 255 accept");
     rule("icmpv6 type { 130, 131, 132, 143 } ip6 hoplimit 1 accept");
     dhcp(place == Place::output);
-    // The kernel's own refusals: its reset takes the refused packet's conntrack entry (nf_ct_attach)
-    // and is RELATED to it; its ICMP error looks the entry up, and is INVALID when the refused
-    // packet was the first of its flow.
+    // The kernel's own refusals take the refused packet's conntrack entry along (nf_ct_attach) and are
+    // RELATED to it, also when it was the first of its flow. No packet of a program is such a reset;
+    // such an ICMP error could be, hence the owner.
     if (place == Place::output) rule("ct state related tcp flags & rst == rst accept");
     if (place == Place::input && !exempt()) rule("iif \"lo\" ct state related tcp flags & rst == rst accept");
     refusals(place, "");

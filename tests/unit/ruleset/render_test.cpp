@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "catch.hpp"
+#include "tollgate/ruleset/queue_layout.hpp"
+#include "tollgate/ruleset/ruleset.hpp"
+
+using namespace tollgate;
+
+namespace {
+
+std::string file(const std::string& name) {
+  std::ifstream in{std::string{TOLLGATE_SOURCE_DIR} + "/iptables/" + name};
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// Every rendering of one configuration.
+std::vector<std::string> all(const Config& config) {
+  return {render_nft(config), render_iptables(config, Family::ipv4), render_iptables(config, Family::ipv6)};
+}
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++found;
+  return found;
+}
+
+Config rerouting() {
+  Config config;
+  config.nameserver.address4 = IpAddress::parse("127.0.0.1");
+  config.nameserver.port = 5300;
+  config.tunnel.address4 = IpAddress::parse("192.0.2.1");
+  config.tunnel.address6 = IpAddress::parse("2001:db8::1");
+  config.tunnel.port = 7000;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("the files that are installed are what is rendered") {
+  const Config config;
+  CHECK(file("tollgate.nft") == render_nft(config));
+  CHECK(file("tollgate.v4.rules") == render_iptables(config, Family::ipv4));
+  CHECK(file("tollgate.v6.rules") == render_iptables(config, Family::ipv6));
+}
+
+TEST_CASE("no base chain is deleted when the nft text replaces itself") {
+  const std::string text = render_nft(Config{});
+  CHECK(text.starts_with("add table inet tollgate\nflush table inet tollgate\n"));
+  CHECK_FALSE(has(text, "delete"));
+  CHECK_FALSE(has(text, "destroy"));
+}
+
+TEST_CASE("fail open bypasses at every queue, fail closed at none") {
+  Config config;
+  config.forward = config.reroute_arriving = true;
+  for (const std::string& text : all(config)) CHECK_FALSE(has(text, "bypass"));
+  config.fail = FailMode::open;
+  const auto [nft, v4, v6] = std::tuple{render_nft(config), render_iptables(config, Family::ipv4),
+                                        render_iptables(config, Family::ipv6)};
+  CHECK(count(nft, "queue num ") == count(nft, " bypass\n"));
+  CHECK(count(v4, "--queue-num ") == count(v4, " --queue-bypass\n"));
+  CHECK(count(v6, "--queue-num ") == count(v6, " --queue-bypass\n"));
+}
+
+TEST_CASE("all queues are used, from the first on, and no other") {
+  Config config;
+  config.queue.number = 100;
+  config.forward = config.reroute_arriving = true;
+  for (const std::string& text : all(config)) {
+    const std::string key = has(text, "--queue-num ") ? "--queue-num " : "queue num ";
+    std::size_t found = 0;
+    for (std::uint16_t bit = 0; bit < kQueueCount; ++bit)
+      found += count(text, key + std::to_string(100 + bit) + "\n");
+    for (std::uint16_t bit = 0; bit < kQueueCount; ++bit)
+      CHECK(has(text, key + std::to_string(100 + bit) + "\n"));
+    CHECK(found == count(text, key));
+  }
+}
+
+TEST_CASE("the mark's field is the configured one") {
+  Config config;
+  config.mark_mask = 0x000000f0;
+  for (const std::string& text : all(config)) {
+    CHECK(has(text, "0x00000010"));  // accept
+    CHECK(has(text, "0x00000090"));  // block, this packet
+    CHECK_FALSE(has(text, "0x0f000000"));
+    CHECK_FALSE(has(text, "0x01000000"));
+  }
+  CHECK(has(render_nft(config), "& 0xffffff0f | 0x00000010"));
+}
+
+TEST_CASE("forward is ours only when configured") {
+  Config config;
+  CHECK_FALSE(has(render_nft(config), "hook forward"));
+  CHECK_FALSE(has(render_iptables(config, Family::ipv4), "FORWARD"));
+  config.forward = true;
+  CHECK(count(render_nft(config), "hook forward") == 2);
+  CHECK(count(render_iptables(config, Family::ipv4), "-I FORWARD 1 -j TOLLGATE-FORWARD\n") == 2);
+}
+
+TEST_CASE("prerouting asks only when configured, about transit only when forward is ours") {
+  Config config;
+  for (const std::string& text : all(config))
+    CHECK_FALSE((has(text, "PREROUTING") || has(text, "prerouting")));
+  config.reroute_arriving = true;
+  for (const std::string& text : all(config)) CHECK_FALSE((has(text, "TRANSIT") || has(text, "transit")));
+  config.forward = true;
+  for (const std::string& text : all(config)) CHECK((has(text, "TRANSIT") || has(text, "transit")));
+}
+
+TEST_CASE("rerouting is rendered for the configured targets and families only") {
+  Config config;
+  for (const std::string& text : all(config)) CHECK_FALSE((has(text, "*nat") || has(text, "type nat")));
+  config = rerouting();
+  const std::string v4 = render_iptables(config, Family::ipv4), v6 = render_iptables(config, Family::ipv6);
+  CHECK(has(v4, "-p udp -m mark --mark 0x05000000/0x0f000000 -j DNAT --to-destination 127.0.0.1:5300\n"));
+  CHECK(has(v4, "-p tcp -m connmark --mark 0x06000000/0x0f000000 -j DNAT --to-destination 192.0.2.1:7000\n"));
+  CHECK(has(v6, "-j DNAT --to-destination [2001:db8::1]:7000\n"));
+  CHECK_FALSE(has(v6, "-j DNAT --to-destination 127"));
+  CHECK_FALSE(has(v6, "0x05000000/0x0f000000 -j DNAT"));
+  CHECK(has(render_nft(config), "dnat ip6 to [2001:db8::1]:7000\n"));
+}
+
+TEST_CASE("what arrives is redirected to a loopback target, sent on to any other") {
+  Config config = rerouting();
+  config.reroute_arriving = true;
+  const std::string v4 = render_iptables(config, Family::ipv4), nft = render_nft(config);
+  CHECK(has(
+      v4,
+      "-A TOLLGATE-PREROUTING -p udp -m mark --mark 0x05000000/0x0f000000 -j REDIRECT --to-ports 5300\n"));
+  CHECK(has(v4,
+            "-A TOLLGATE-PREROUTING -p tcp -m mark --mark 0x06000000/0x0f000000 -j DNAT --to-destination "
+            "192.0.2.1:7000\n"));
+  CHECK(has(nft, "redirect to :5300\n"));
+}
+
+TEST_CASE("loopback passes before anything else, unless it is decided about") {
+  Config config;
+  CHECK(has(render_nft(config), "priority -150; policy accept;\n\t\toif \"lo\" accept\n"));
+  CHECK(count(render_iptables(config, Family::ipv4), "-o lo -j RETURN") == 2);
+  config.loopback = LoopbackHandling::decide;
+  CHECK_FALSE(has(render_nft(config), "oif \"lo\""));
+  CHECK_FALSE(has(render_iptables(config, Family::ipv4), "-o lo"));
+}
+
+TEST_CASE("INVALID is dropped or passed, and logged when asked for") {
+  Config config;
+  CHECK(has(render_nft(config), "ct state invalid drop\n"));
+  CHECK(has(render_iptables(config, Family::ipv6), "--ctstate INVALID -j DROP\n"));
+  for (const std::string& text : all(config)) CHECK_FALSE(has(text, "tollgate invalid: "));
+  config.invalid = InvalidHandling::pass;
+  config.log_invalid = true;
+  CHECK(has(render_nft(config), "ct state invalid limit rate 10/minute log prefix \"tollgate invalid: \"\n"));
+  CHECK(has(render_nft(config), "ct state invalid accept\n"));
+  CHECK(has(render_iptables(config, Family::ipv6), "--ctstate INVALID -j RETURN\n"));
+  CHECK_FALSE(has(render_iptables(config, Family::ipv6), "--ctstate INVALID -j DROP\n"));
+}
+
+TEST_CASE("jumps that stand already are left out") {
+  IptablesJumps jumps;
+  jumps.mangle_output = jumps.filter_output = false;
+  const std::string text = render_iptables(Config{}, Family::ipv4, jumps);
+  CHECK_FALSE(has(text, "-I OUTPUT"));
+  CHECK(count(text, "-I INPUT 1 -j TOLLGATE-INPUT\n") == 2);
+}
+
+TEST_CASE("what answers is loaded before what asks") {
+  const std::string text = render_iptables(rerouting(), Family::ipv4);
+  CHECK(text.find("*filter") < text.find("*nat"));
+  CHECK(text.find("*nat") < text.find("*mangle"));
+}
