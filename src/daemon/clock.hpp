@@ -12,7 +12,8 @@ namespace tollgate {
 class Clock {
  public:
   Time now() const {
-    return Time{offset_ + std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
+    return Time{offset_ +
+                std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch())};
   }
   // For timers of the event loop.
   std::chrono::steady_clock::time_point steady(Time time) const {
@@ -21,8 +22,9 @@ class Clock {
   }
 
  private:
-  Duration offset_ = std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()) -
-                     std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch());
+  Duration offset_ =
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()) -
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch());
 };
 
 }  // namespace tollgate

@@ -47,7 +47,8 @@ int main(int argc, char** argv) {
   CLI::App app{"The tollgate daemon: decides about connections that the kernel hands up."};
   std::string config = "/etc/tollgate/tollgate.toml";
   bool to_stderr = false;
-  app.add_option("--config", config, "The configuration; paths in it are relative to it")->capture_default_str();
+  app.add_option("--config", config, "The configuration; paths in it are relative to it")
+      ->capture_default_str();
   app.add_flag("--log-stderr", to_stderr, "Log to standard error, also where there is a journal");
   app.set_version_flag("--version", "tollgated " TOLLGATE_VERSION);
   try {

@@ -53,7 +53,8 @@ std::optional<std::string> give_up_privileges() {
   }
   if (cap_set_proc(wanted.get()) != 0) return failure("capset");
   for (const cap_value_t capability : kKept) {
-    if (permitted(now, capability) && cap_set_ambient(capability, CAP_SET) != 0) return failure("ambient set");
+    if (permitted(now, capability) && cap_set_ambient(capability, CAP_SET) != 0)
+      return failure("ambient set");
   }
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return failure("no new privileges");
   return std::nullopt;

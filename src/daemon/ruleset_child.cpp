@@ -60,13 +60,14 @@ RulesetChild::~RulesetChild() {
 }
 
 void RulesetChild::read_more() {
-  pipe_.async_read_some(boost::asio::buffer(buffer_), [this](boost::system::error_code error, std::size_t count) {
-    if (error == boost::asio::error::operation_aborted) return;
-    said_.append(buffer_, 0, count);
-    if (!error) return read_more();
-    waitpid(std::exchange(child_, -1), nullptr, 0);  // its end of the pipe is closed: it is at its end
-    done_(said_);
-  });
+  pipe_.async_read_some(
+      boost::asio::buffer(buffer_), [this](boost::system::error_code error, std::size_t count) {
+        if (error == boost::asio::error::operation_aborted) return;
+        said_.append(buffer_, 0, count);
+        if (!error) return read_more();
+        waitpid(std::exchange(child_, -1), nullptr, 0);  // its end of the pipe is closed: it is at its end
+        done_(said_);
+      });
 }
 
 }  // namespace tollgate
