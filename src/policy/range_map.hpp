@@ -49,7 +49,8 @@ class RangeMap {
     if (at == SortedKeys<Key>::kNone) return;
     for (std::uint32_t index = innermost_[at]; index != kNoNode; index = nodes_[index].outer) {
       const Node& node = nodes_[index];
-      visit(RuleIds{rules_.data() + node.begin, node.count});
+      // Most ranges have one rule: it stands in the node and saves a look elsewhere.
+      visit(node.count == 1 ? RuleIds{&node.first, 1} : RuleIds{rules_.data() + node.begin, node.count});
     }
   }
   // How many rules `each` would come upon.
@@ -65,6 +66,7 @@ class RangeMap {
     std::uint32_t outer = kNoNode;
     std::uint32_t begin = 0;  // in rules_
     std::uint32_t count = 0;
+    std::uint32_t first = 0;  // rules_[begin]
   };
 
   // Sweeps over the key space: wherever the innermost range changes, a start is noted.
@@ -98,7 +100,7 @@ class RangeMap {
       assert(open_.empty() || entry.last <= open_.back().last);
       const auto node = static_cast<std::uint32_t>(map_.nodes_.size());
       const std::uint32_t outer = open_.empty() ? kNoNode : open_.back().node;
-      map_.nodes_.push_back({outer, static_cast<std::uint32_t>(map_.rules_.size()), 0});
+      map_.nodes_.push_back({outer, static_cast<std::uint32_t>(map_.rules_.size()), 0, entry.rule});
       open_.push_back({entry.first, entry.last, node});
       start(entry.first, node);
     }

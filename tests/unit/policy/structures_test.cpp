@@ -30,7 +30,7 @@ TEST_CASE("keys of addresses and networks") {
 }
 
 TEST_CASE("sorted keys find the greatest that is not above") {
-  for (const std::size_t count : {0, 1, 2, 63, 64, 65, 128, 1000}) {
+  for (const std::size_t count : std::initializer_list<std::size_t>{0, 1, 2, 63, 64, 65, 128, 1000}) {
     CAPTURE(count);
     std::vector<std::uint32_t> keys;
     for (std::uint32_t i = 0; i < count; ++i) keys.push_back(10 + 3 * i);
