@@ -41,7 +41,7 @@ void RuleTests::add_rule(const Rule& rule) {
   add_owners(Field::group, rule.groups);
   if (rule.reauthorize) {
     tests_.push_back(
-        {.field = Field::reauthorize, .operand = Operand::number, .number = *rule.reauthorize ? 1U : 0U});
+        {.field = Field::reauthorize, .operand = Operand::number, .key = {0, *rule.reauthorize ? 1U : 0U}});
   }
 }
 
@@ -55,8 +55,7 @@ void RuleTests::add_ports(Field field, const std::vector<PortRange>& ports) {
     tests_.push_back({.field = field,
                       .operand = range.protocol ? Operand::protocol_ports : Operand::ports,
                       .protocol = range.protocol.value_or(Protocol::tcp),
-                      .first = range.first,
-                      .last = range.last});
+                      .key = {range.first, range.last}});
   }
   close_run(begin);
 }
@@ -66,7 +65,7 @@ void RuleTests::add_addresses(Field field, const AddressMatch& addresses) {
   if (addresses.prefixes.size() > kManyNetworks) {
     const auto number = static_cast<std::uint32_t>(own_lists_.size());
     own_lists_.emplace_back(addresses.prefixes);
-    tests_.push_back({.field = field, .operand = Operand::own_list, .number = number});
+    tests_.push_back({.field = field, .operand = Operand::own_list, .key = {0, number}});
   } else {
     for (const Prefix& prefix : addresses.prefixes) {
       const AddressBytes& bytes = prefix.address.bytes();
@@ -78,7 +77,7 @@ void RuleTests::add_addresses(Field field, const AddressMatch& addresses) {
     }
   }
   for (const ListId list : addresses.lists) {
-    tests_.push_back({.field = field, .operand = Operand::list, .number = list.value});
+    tests_.push_back({.field = field, .operand = Operand::list, .key = {0, list.value}});
   }
   close_run(begin);
 }
@@ -89,7 +88,7 @@ void RuleTests::add_interfaces(const FieldMatch<std::string>& interfaces) {
     const auto number = static_cast<std::uint32_t>(names_.size());
     names_.push_back(name);
     const Operand operand = is_glob(name) ? Operand::glob : Operand::name;
-    tests_.push_back({.field = Field::interface, .operand = operand, .number = number});
+    tests_.push_back({.field = Field::interface, .operand = operand, .key = {0, number}});
   }
   if (interfaces.unknown) tests_.push_back({.field = Field::interface, .operand = Operand::unknown});
   close_run(begin);
@@ -98,7 +97,7 @@ void RuleTests::add_interfaces(const FieldMatch<std::string>& interfaces) {
 void RuleTests::add_owners(Field field, const FieldMatch<std::uint32_t>& owners) {
   const std::size_t begin = tests_.size();
   for (const std::uint32_t id : owners.values) {
-    tests_.push_back({.field = field, .operand = Operand::number, .number = id});
+    tests_.push_back({.field = field, .operand = Operand::number, .key = {0, id}});
   }
   if (owners.unknown) tests_.push_back({.field = field, .operand = Operand::unknown});
   close_run(begin);
@@ -123,14 +122,14 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
   const auto port_is = [&](std::uint16_t port) {
     return decided(probe.ports && std::ranges::any_of(run, [&](const Test& test) {
                      const bool protocol = test.operand == Operand::ports || test.protocol == tuple.protocol;
-                     return protocol && test.first <= port && port <= test.last;
+                     return protocol && test.key.high <= port && port <= test.key.low;
                    }));
   };
   const auto owner_is = [&](const Known<std::uint32_t>& owner) {
     if (owner.is_awaited()) return Match::unknown;
     return decided(std::ranges::any_of(run, [&](const Test& test) {
       if (test.operand == Operand::unknown) return owner.is_empty();
-      return owner.is_known() && *owner == test.number;
+      return owner.is_known() && *owner == test.key.low;
     }));
   };
   switch (run.front().field) {
@@ -154,7 +153,7 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
     case Field::group:
       return owner_is(probe.seen.gid);
     case Field::reauthorize:
-      return decided(probe.seen.reauthorize == (run.front().number == 1));
+      return decided(probe.seen.reauthorize == (run.front().key.low == 1));
   }
   return Match::no;
 }
@@ -165,8 +164,8 @@ bool RuleTests::match_address(Run run, const AddressProbe& address) const {
     return narrow ? list.contains4(address.narrow) : list.contains6(address.wide);
   };
   return std::ranges::any_of(run, [&](const Test& test) {
-    if (test.operand == Operand::list) return in_list(lists_[test.number]);
-    if (test.operand == Operand::own_list) return in_list(own_lists_[test.number]);
+    if (test.operand == Operand::list) return in_list(lists_[test.number()]);
+    if (test.operand == Operand::own_list) return in_list(own_lists_[test.number()]);
     if (narrow != (test.operand == Operand::network4)) return false;
     if (narrow) {
       const auto first = static_cast<std::uint32_t>(test.key.low);
@@ -181,7 +180,7 @@ Match RuleTests::match_interface(Run run, const Known<std::string_view>& interfa
   return decided(std::ranges::any_of(run, [&](const Test& test) {
     if (test.operand == Operand::unknown) return interface.is_empty();
     if (!interface.is_known()) return false;
-    const std::string& name = names_[test.number];
+    const std::string& name = names_[test.number()];
     return test.operand == Operand::glob ? glob_matches(name, *interface) : name == *interface;
   }));
 }

@@ -36,15 +36,15 @@ class RuleTests {
     reauthorize,
   };
   enum class Operand : std::uint8_t {
-    number,          // number
-    ports,           // first..last, any protocol with ports
-    protocol_ports,  // first..last of one protocol
+    number,          // key.low
+    ports,           // key.high to key.low, any protocol with ports
+    protocol_ports,  // key.high to key.low of one protocol
     network4,        // key.low is the first address
     network6,        // key is the first address
-    list,            // number
-    own_list,        // number, in own_lists_
-    name,            // number, in names_
-    glob,            // number, in names_
+    list,            // key.low
+    own_list,        // key.low, in own_lists_
+    name,            // key.low, in names_
+    glob,            // key.low, in names_
     unknown,         // the empty field
   };
   struct Test {
@@ -53,9 +53,8 @@ class RuleTests {
     std::uint8_t length = 0;  // of a network
     Protocol protocol = Protocol::tcp;
     std::uint32_t run = 1;  // tests of this field from here on, any of which will do
-    std::uint32_t number = 0;
-    std::uint16_t first = 0, last = 0;
-    WideKey key{};
+    WideKey key{};          // as the operand says
+    std::size_t number() const { return static_cast<std::size_t>(key.low); }
   };
   using Run = std::span<const Test>;
 

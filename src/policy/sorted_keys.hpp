@@ -36,13 +36,12 @@ class SortedKeys {
  private:
   static constexpr std::size_t kStep = 64;
 
-  // The first key is not above `key`. A product, not a choice: no branch that half of the time is
-  // foretold wrong.
+  // The first key is not above `key`. Written so that compilers make no branch of the comparison.
   static std::size_t search(const Key* keys, std::size_t count, const Key& key) {
     const Key* base = keys;
     while (count > 1) {
       const std::size_t half = count / 2;
-      base += static_cast<std::size_t>(base[half] <= key) * half;
+      base = base[half] <= key ? base + half : base;
       count -= half;
     }
     return static_cast<std::size_t>(base - keys);
