@@ -14,10 +14,7 @@ std::string addresses(const std::string& link, const std::vector<Addresses>& all
   return text;
 }
 
-// Without link-local addresses: nobody needs them here, and they make packets of their own.
-std::string up(const std::string& link) {
-  return "link set " + link + " addrgenmode none\nlink set " + link + " up\n";
-}
+std::string up(const std::string& link) { return "link set " + link + " up\n"; }
 
 std::string pair(const std::string& link, const NetworkNamespace& other) {
   return "link add " + link + " type veth peer name eth0 netns " + other.path() + "\n";

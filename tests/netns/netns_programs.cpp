@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Programs that people use, through the verdicts that they meet.
+#include <sys/stat.h>
+
+#include "scene.hpp"
+
+using namespace tollgate;
+using namespace tollgate::test;
+
+namespace {
+
+constexpr int kCouldNotConnect = 7;  // curl(1), EXIT CODES
+
+std::string bracketed(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
+// Waits until somebody listens there, both families.
+void wait_for_listener(const NetworkNamespace& where, Process& server, const std::vector<Endpoint>& places) {
+  const Inside inside{where};
+  for (const Endpoint& place : places) {
+    wait_until("the server's start", [&] {
+      if (!server.running()) throw std::runtime_error{"it ended: " + server.output() + server.errors()};
+      const Socket probe = begin(Transport::tcp, place);
+      return finish_connect(probe) == 0;
+    });
+  }
+}
+
+// A web server that has a megabyte to give.
+struct WebServer {
+  WebServer(const NetworkNamespace& where, const Addresses& at) : process{start(where, at)} {
+    wait_for_listener(where, process, {{at.v4, 80}, {at.v6, 80}});
+  }
+  Process start(const NetworkNamespace& where, const Addresses& at) const {
+    files.write("www/small", "it works\n");
+    files.write("www/large", std::string(1 << 20, 'x'));
+    const std::string config = files.write(
+        "nginx.conf", "daemon off; master_process off; user root; pid " + files.path() +
+                          "/pid; error_log stderr; events {} http { access_log off; client_body_temp_path " +
+                          files.path() + "; proxy_temp_path " + files.path() + "; fastcgi_temp_path " +
+                          files.path() + "; uwsgi_temp_path " + files.path() + "; scgi_temp_path " +
+                          files.path() + "; server { listen " + at.v4 + ":80; listen [" + at.v6 +
+                          "]:80; root " + files.path() + "/www; } }");
+    return in(where, [&] { return Process{{"nginx", "-p", files.path(), "-e", "stderr", "-c", config}}; });
+  }
+  TemporaryDirectory files;
+  Process process;
+};
+
+Finished curl(const NetworkNamespace& from, const std::string& address, const std::string& page) {
+  return in(from, [&] {
+    return run({"curl", "--silent", "--show-error", "--noproxy", "*", "--max-time", "100", "--globoff",
+                "http://" + bracketed(address) + "/" + page});
+  });
+}
+
+TEST_CASE("curl and nginx, out and in, accepted and refused") {
+  TOLLGATE_NEEDS("curl", "nginx");
+  const Scene scene{{accepting_defaults() +
+                     rule("not to the other", "permanent-block",
+                          "address = [\"" + kOther.v4 + "\", \"" + kOther.v6 + "\"]\nport = \"tcp/80\"")}};
+  const WebServer peer{scene.net.peer, kPeer};
+  const WebServer other{scene.net.peer, kOther};
+  const WebServer host{scene.net.host, kHost};
+  for (const std::string& address : kPeer.both()) {
+    INFO(address);
+    REQUIRE(curl(scene.net.host, address, "small").output == "it works\n");
+    const std::uint64_t asked = asked_during(
+        scene.daemon, [&] { REQUIRE(curl(scene.net.host, address, "large").output.size() == 1 << 20); });
+    REQUIRE(asked == 1);
+  }
+  for (const std::string& address : kOther.both()) {
+    const Finished refused = curl(scene.net.host, address, "small");
+    REQUIRE(refused.status == kCouldNotConnect);
+    REQUIRE(refused.errors.find("Connection refused") != std::string::npos);
+  }
+  REQUIRE(curl(scene.net.peer, kHost.v4, "large").output.size() == 1 << 20);
+}
+
+TEST_CASE("ping, accepted and refused") {
+  TOLLGATE_NEEDS("ping");
+  const Scene scene{{accepting_defaults() + rule("no pings", "block",
+                                                 "protocol = [\"icmp\", \"icmpv6\"]\ndestination = [\"" +
+                                                     kOther.v4 + "\", \"" + kOther.v6 + "\"]")}};
+  const auto ping = [&](const std::string& address) {
+    return in(scene.net.host, [&] { return run({"ping", "-n", "-c", "1", "-W", "100", address}); });
+  };
+  for (const std::string& address : kPeer.both()) REQUIRE(ping(address).status == 0);
+  for (const std::string& address : kOther.both()) {
+    const Finished refused = ping(address);
+    INFO(refused.output << refused.errors);
+    REQUIRE(refused.status == 1);
+    REQUIRE((refused.output + refused.errors).find("rohibited") != std::string::npos);
+  }
+}
+
+TEST_CASE("iperf3 measures through temporary verdicts and through the kernel, TCP and UDP") {
+  TOLLGATE_NEEDS("iperf3");
+  for (const std::string verdict : {"accept", "permanent-accept"}) {
+    INFO(verdict);
+    const Scene scene{{peer_has(verdict)}};
+    Process server = in(scene.net.peer, [] { return Process{{"iperf3", "-s", "--forceflush"}}; });
+    wait_until("iperf3's start",
+               [&] { return server.output().find("Server listening") != std::string::npos; });
+    for (const std::string& address : kPeer.both()) {
+      for (const std::string options : {"-n 8M", "-n 2M -R", "-u -b 50M -n 1M -l 1200"}) {
+        INFO(address << " " << options);
+        std::vector<std::string> command{"sh", "-c", "exec iperf3 -c " + address + " " + options};
+        const Finished finished = in(scene.net.host, [&] { return run(command); });
+        INFO(finished.output << finished.errors);
+        REQUIRE(finished.status == 0);
+      }
+    }
+    if (verdict == "accept") {
+      REQUIRE(scene.daemon.received() > 1000);
+    } else {
+      // A control and a data connection each, of three runs and two families.
+      REQUIRE(scene.daemon.received() == 12);
+    }
+  }
+}
+
+TEST_CASE("ssh's server is found, both families, and hidden by a rule") {
+  TOLLGATE_NEEDS("sshd", "ssh-keygen", "ssh-keyscan");
+  const Scene scene{{peer_has("permanent-accept") +
+                     rule("no ssh here", "permanent-block",
+                          "direction = \"inbound\"\nport = \"tcp/22\"\nsource = [\"" + kOther.v4 + "\"]")}};
+  const TemporaryDirectory files;
+  ::mkdir("/run/sshd", 0755);  // sshd's privilege separation wants it, and packages make it at boot
+  must_run({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", files.path() + "/key"});
+  Process server = in(scene.net.host, [&] {
+    return Process{{"/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", "-h", files.path() + "/key", "-o",
+                    "PidFile=none", "-o", "ListenAddress=" + kHost.v4, "-o", "ListenAddress=" + kHost.v6}};
+  });
+  wait_for_listener(scene.net.host, server, {{kHost.v4, 22}, {kHost.v6, 22}});
+  for (const std::string& address : kHost.both()) {
+    const Finished scanned = in(scene.net.peer, [&] {
+      return run({"ssh-keyscan", "-T", "100", "-t", "ed25519", address});
+    });
+    INFO(scanned.errors);
+    REQUIRE(scanned.output.find("ssh-ed25519") != std::string::npos);
+  }
+  REQUIRE(in(scene.net.peer, [&] {
+            return talk(Transport::tcp, {kHost.v4, 22}, Endpoint{kOther.v4, 0});
+          }) == ECONNREFUSED);
+}
+
+TEST_CASE("socat's datagrams and nc's streams") {
+  TOLLGATE_NEEDS("socat", "nc");
+  const Scene scene{{accepting_defaults() + rule("no", "permanent-block", "port = \"7900-7999\"")}};
+  Process echo = in(scene.net.peer, [] {
+    return Process{{"socat", "UDP6-RECVFROM:7800,fork,ipv6only=0", "PIPE"}};
+  });
+  wait_until("socat's start", [&] {
+    return in(scene.net.peer, [] { return must_run({"ss", "-Huln"}); }).find(":7800") != std::string::npos;
+  });
+  const auto ask = [&](const std::string& command) {
+    return in(scene.net.host, [&] { return run({"sh", "-c", command}); });
+  };
+  REQUIRE(
+      ask("echo hello | socat -t 60 - UDP4:" + kPeer.v4 + ":7800,shut-none,end-close | head -n 1").output ==
+      "hello\n");
+  REQUIRE(ask("echo hello | nc -q 1 " + kPeer.v4 + " 7000 | head -n 1").output == "hello\n");
+  REQUIRE(ask("nc -z " + kPeer.v4 + " 7900").status != 0);
+  REQUIRE(ask("nc -z " + kPeer.v4 + " 7000").status == 0);
+}
+
+}  // namespace
