@@ -25,6 +25,10 @@ SOURCE = Path(__file__).resolve().parents[2]
 DEFAULT_PROGRAMS = ("netns_", "vm_facts", "unit_linux")
 # Started by tests, not tests themselves.
 PRODUCT = ("tollgated", "tollgate")
+# The ways in which rules and verdicts reach the kernel, as the netns programs take them
+# (tests/support/daemon_under_test.cpp). A stock kernel has them all.
+MATRIX = {f"{backend}-{path}": {"TOLLGATE_TEST_BACKEND": backend, "TOLLGATE_TEST_MARK_PATH": path}
+          for backend in ("nft", "iptables") for path in ("conntrack", "packet")}
 OUTPUT_BYTES = 256 << 20  # sparse
 # Of a machine's time: firmware before the guest's clock runs, and the way of the results out.
 STARTUP_AND_END_SECONDS = 20
@@ -36,16 +40,21 @@ class Job:
     program: Path
     spec: list
     expected: list  # names of test cases
+    environment: dict
 
 
 def main():
     options = _options()
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda which, _: sys.exit(128 + which))
-    results = Path(options.out).absolute() if options.out else Path(tempfile.mkdtemp(prefix="vm-test-"))
-    results.mkdir(parents=True, exist_ok=True)
     try:
         jobs = _jobs(options)
+        if options.list:
+            for job in jobs:
+                print(*(f"{job.name}: {name}" for name in job.expected), sep="\n")
+            return 0
+        results = Path(options.out).absolute() if options.out else Path(tempfile.mkdtemp(prefix="vm-test-"))
+        results.mkdir(parents=True, exist_ok=True)
         suites = []
         for name in options.kernel or ["6.1", "6.12"]:
             suites += _run(name, jobs, options, results)
@@ -67,13 +76,12 @@ def _options():
     parser.add_argument("--job-timeout", type=int, default=300, metavar="SECONDS", help="for each program in it")
     parser.add_argument("--out", metavar="DIR", help="where reports and logs go and stay; without it they are kept "
                         "only when something failed")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set in the programs' "
+                        "environment; repeatable")
+    parser.add_argument("--matrix", action="store_true", help="run each netns_* program four times: with nft and "
+                        "iptables, each with the verdict by conntrack mark and by packet mark")
     parser.add_argument("--list", action="store_true", help="only print which test cases would run")
-    options = parser.parse_args()
-    if options.list:
-        for job in _jobs(options):
-            print(*(f"{job.name}: {name}" for name in job.expected), sep="\n")
-        sys.exit(0)
-    return options
+    return parser.parse_args()
 
 
 def _cache():
@@ -87,13 +95,18 @@ def _jobs(options):
                                     if path.name.startswith(DEFAULT_PROGRAMS) and _runs(path))
     if not asked:
         raise kernels.Unavailable(f"no test programs in {build}; build first, or name them")
+    everywhere = dict(setting.partition("=")[::2] for setting in options.env)
     jobs = []
-    for number, request in enumerate(asked):
+    for request in asked:
         name, _, spec = request.partition("=")
         if not _runs(build / name):
             raise kernels.Unavailable(f"{build / name} is not there; build it first")
         words = [spec] if spec else []
-        jobs.append(Job(f"{number:02}-{name}", build / name, words, cases.expected(build / name, words)))
+        expected = cases.expected(build / name, words)
+        variants = MATRIX if options.matrix and name.startswith("netns_") else {"": {}}
+        for variant, environment in variants.items():
+            jobs.append(Job(f"{len(jobs):02}-{name}" + (f".{variant}" if variant else ""), build / name, words,
+                            expected, everywhere | environment))
     return jobs
 
 
@@ -131,11 +144,7 @@ def _run(name, jobs, options, results):
 def _assemble(initrd, kernel, cache, jobs, options, nonce):
     build = Path(options.build).absolute()
     programs = {job.program for job in jobs} | {build / name for name in PRODUCT if _runs(build / name)}
-    scripts = {
-        job.name: "exec " + shlex.join([str(job.program), "-r", "xml", "-o", f"/vm/out/{job.name}.xml",
-                                        "--warn", "NoAssertions", *job.spec]) + "\n"
-        for job in jobs
-    }
+    scripts = {job.name: _script(job) for job in jobs}
     within = max(1, options.timeout - STARTUP_AND_END_SECONDS)
     settings = f"NONCE={nonce}\nJOB_SECONDS={options.job_timeout}\nALL_SECONDS={within}\n"
     with open(initrd, "wb") as file:
@@ -145,6 +154,12 @@ def _assemble(initrd, kernel, cache, jobs, options, nonce):
         initramfs.load(load, SOURCE, sorted(programs), scripts, settings)
         file.write(load.read_bytes())
         load.unlink()
+
+
+def _script(job):
+    settings = [f"{name}={value}" for name, value in job.environment.items()]
+    return shlex.join(["exec", "env", *settings, str(job.program), "-r", "xml", "-o", f"/vm/out/{job.name}.xml",
+                       "--warn", "NoAssertions", *job.spec]) + "\n"
 
 
 def _settle(job, out):
