@@ -63,7 +63,7 @@ void Daemon::open_kernel() {
   interfaces_ = opened(Interfaces::open());
   queue_ = opened(PacketQueue::open(queue_options(config_),
                                     [this](std::uint32_t index) { return interfaces_->name(index); }));
-  conntrack_ = opened(Conntrack::open(config_.mark_mask));
+  conntrack_ = opened(Conntrack::open(config_.mark_mask, config_.loopback));
   const Gate::Parts parts{clock_, engine_, *queue_, *conntrack_, *interfaces_, log_};
   gate_ = std::make_unique<Gate>(loop_, parts, [this](const FlowChanged& change) {
     static constexpr const char* kWords[] = {"opened", "decided", "ended", "removed"};
@@ -90,6 +90,7 @@ void Daemon::apply_rules() {
                              (removed.ok() ? "" : "\n" + removed.error().message)};
   }
   backend_ = *applied;
+  rules_ = std::make_unique<RulesetKeeper>(loop_, config_, backend_, clock_, log_);
 }
 
 int Daemon::run() {
@@ -131,21 +132,28 @@ void Daemon::keep_watchdog_quiet() {
 void Daemon::stop() {
   service_manager_.stopping();
   log_.message(LogLevel::info, "stopping");
+  rules_.reset();
   if (config_.ruleset == RulesetHandling::none || config_.at_stop == AtStop::keep) return finish();
   try {
-    removal_ = std::make_unique<RulesetChild>(loop_, [this](const std::string& problem) {
-      if (!problem.empty()) {
-        log_.message(LogLevel::error, "rules are left behind (tollgate ruleset remove): " + problem);
-        exit_status_ = 1;
-      }
-      finish();
-    });
+    removal_ = std::make_unique<ChildTask>(
+        loop_,
+        [] {
+          const auto removed = remove_ruleset();
+          return removed.ok() ? std::string{} : removed.error().message;
+        },
+        [this](const std::string& problem) {
+          if (!problem.empty()) left_behind(problem);
+          finish();
+        });
   } catch (const std::exception& problem) {
-    log_.message(LogLevel::error,
-                 std::string{"rules are left behind (tollgate ruleset remove): "} + problem.what());
-    exit_status_ = 1;
+    left_behind(problem.what());
     finish();
   }
+}
+
+void Daemon::left_behind(const std::string& problem) {
+  log_.message(LogLevel::error, "rules are left behind (tollgate ruleset remove): " + problem);
+  exit_status_ = 1;
 }
 
 // Closing the queue would drop what waits in it.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "child_task.hpp"
 #include "clock.hpp"
 #include "control_server.hpp"
 #include "gate.hpp"
@@ -14,7 +15,7 @@
 #include "linux/interfaces.hpp"
 #include "linux/queue.hpp"
 #include "log_sink.hpp"
-#include "ruleset_child.hpp"
+#include "ruleset_keeper.hpp"
 #include "service_manager.hpp"
 #include "tollgate/config/config.hpp"
 #include "tollgate/control/service.hpp"
@@ -50,6 +51,7 @@ class Daemon final : public ControlService {
   void wait_for_signal();
   void keep_watchdog_quiet();
   void stop();
+  void left_behind(const std::string& problem);
   void finish();
 
   std::string config_path_;
@@ -71,7 +73,8 @@ class Daemon final : public ControlService {
   std::unique_ptr<Conntrack> conntrack_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<ControlServer> control_;
-  std::unique_ptr<RulesetChild> removal_;
+  std::unique_ptr<RulesetKeeper> rules_;  // when they are ours to keep
+  std::unique_ptr<ChildTask> removal_;
 };
 
 }  // namespace tollgate

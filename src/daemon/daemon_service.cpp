@@ -55,6 +55,10 @@ Status Daemon::status() {
       {"log_lost", log_.lost()},
       {"control_refused", control_->counters().refused},
       {"control_dropped", control_->counters().dropped},
+      {"control_malformed", control_->counters().malformed},
+      {"control_accept", control_->counters().accept_errors},
+      {"ruleset_restored", rules_ ? rules_->restored() : 0},
+      {"ruleset_lost", rules_ ? rules_->failed() : 0},
   };
   return status;
 }

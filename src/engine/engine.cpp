@@ -100,7 +100,7 @@ void Engine::release(FlowIndex index, const Decided& decided, Time now, Effects&
 
 void Engine::settle(Flow& flow, const Decided& decided, Time now, Effects& effects) {
   Verdict verdict = decided.verdict;
-  if (!deliverable(verdict, flow.tuple)) {
+  if (!deliverable(verdict, flow)) {
     ++counters_.reroute_refused;
     verdict = Verdict::permanent_block;
   }
@@ -160,8 +160,9 @@ void Engine::remove(const Flow& flow, FlowIndex index, Removal why, Effects& eff
   changed(FlowChanged::Kind::removed, flow, effects);
 }
 
-bool Engine::deliverable(Verdict verdict, const FiveTuple& tuple) const {
-  const bool ipv4 = tuple.family == Family::ipv4;
+bool Engine::deliverable(Verdict verdict, const Flow& flow) const {
+  if (is_reroute(verdict) && flow.picked_up) return false;
+  const bool ipv4 = flow.tuple.family == Family::ipv4;
   if (verdict == Verdict::reroute_nameserver) return ipv4 ? options_.nameserver4 : options_.nameserver6;
   if (verdict == Verdict::reroute_tunnel) return ipv4 ? options_.tunnel4 : options_.tunnel6;
   return true;

@@ -145,6 +145,8 @@ void Engine::on_flow_packet(const Context& context) {
     Flow& flow = flows_.at(index);
     flow.interface = static_cast<std::uint16_t>(interfaces_.number(context.queued.interface));
     flow.tcp_sequence = context.packet.tcp_sequence;
+    flow.picked_up = context.queued.reply || (context.packet.endpoints.protocol == Protocol::tcp &&
+                                              !opens_connection(context.packet));
     // A packet against the flow's direction says nothing about the socket that began it.
     flow.uid = known_or(context.queued.uid, kNoOwner);
     flow.gid = known_or(context.queued.gid, kNoOwner);

@@ -87,11 +87,13 @@ class Writer {
     declare("OUTPUT");
     declare("ANSWER");
     declare("BLOCKED");
+    if (any_target(config_, family_)) declare("REROUTED");
     declare("REFUSE");
     carry_out(Place::input);
     if (config_.forward) carry_out(Place::forward);
     carry_out(Place::output);
     answer();
+    if (any_target(config_, family_)) rerouted();
     refuse();
     jump(jumps_.filter_input, Place::input);
     jump(jumps_.filter_forward && config_.forward, Place::forward);
@@ -112,6 +114,28 @@ class Writer {
     }
     rule(chain, ct_mark(FlowMark::block) + " -g " + name("BLOCKED"));
     rule(chain, ct_mark(FlowMark::drop) + " -j DROP");
+    if (!any_target(config_, family_)) return;
+    rule(chain, ct_mark(FlowMark::nameserver) + " -j " + name("REROUTED"));
+    rule(chain, ct_mark(FlowMark::tunnel) + " -j " + name("REROUTED"));
+  }
+
+  // nat binds first packets only. A flow that was under way when its verdict came would go on to where
+  // it went before, so it is refused; unless that is the target itself.
+  void rerouted() {
+    rule("REROUTED", "-m conntrack --ctstate DNAT -j RETURN");
+    for (const Reroute& target : reroutes(config_, family_)) {
+      const bool local = config_.reroute_arriving && target.address.is_loopback();
+      const std::string address = target.address.to_string();
+      for (const std::string protocol : {"tcp", "udp"}) {
+        const std::string start = "-p " + protocol + " -m " + protocol + " ";
+        const std::string port = std::to_string(target.port) + " -j RETURN";
+        rule("REROUTED",
+             (local ? "-m addrtype --dst-type LOCAL " : "-d " + address + " ") + start + "--dport " + port);
+        rule("REROUTED",
+             (local ? "-m addrtype --src-type LOCAL " : "-s " + address + " ") + start + "--sport " + port);
+      }
+    }
+    rule("REROUTED", "-g " + name("BLOCKED"));
   }
 
   // A packet that comes from the queue with our bits in its mark.

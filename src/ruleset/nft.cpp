@@ -42,6 +42,7 @@ class Writer {
     blocked();
     answer();
     kernel_sent();
+    rerouted();
     queues();
     carry_out(Place::input);
     if (config_.forward) carry_out(Place::forward);
@@ -133,7 +134,38 @@ class Writer {
     refusals(place, ct_mark(FlowMark::block) + " ");
     rule(ct_mark(FlowMark::block) + " goto blocked");
     rule(ct_mark(FlowMark::drop) + " drop");
+    if (any_target()) {
+      rule("ct mark & " + field_.mask() + " { " + field_.value(FlowMark::nameserver) + ", " +
+           field_.value(FlowMark::tunnel) + " } jump rerouted");
+    }
     close();
+  }
+
+  bool any_target() const {
+    return tollgate::any_target(config_, Family::ipv4) || tollgate::any_target(config_, Family::ipv6);
+  }
+
+  // nat binds first packets only. A flow that was under way when its verdict came would go on to where
+  // it went before, so it is refused; unless that is the target itself.
+  void rerouted() {
+    if (!any_target()) return;
+    open("rerouted");
+    rule("ct status dnat return");
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      for (const Reroute& target : reroutes(config_, family)) {
+        const std::string port = std::to_string(target.port) + " return";
+        rule("meta l4proto { tcp, udp } " + at_target(target, family, 'd') + " th dport " + port);
+        rule("meta l4proto { tcp, udp } " + at_target(target, family, 's') + " th sport " + port);
+      }
+    }
+    rule("goto blocked");
+    close();
+  }
+
+  std::string at_target(const Reroute& target, Family family, char end) const {
+    const std::string addr = std::string{end} + "addr ";
+    if (config_.reroute_arriving && target.address.is_loopback()) return "fib " + addr + "type local";
+    return (family == Family::ipv4 ? "ip " : "ip6 ") + addr + target.address.to_string();
   }
 
   void refusals(Place place, const std::string& of) {
@@ -144,7 +176,7 @@ class Writer {
   }
 
   void nat() {
-    if (!any_target(config_, Family::ipv4) && !any_target(config_, Family::ipv6)) return;
+    if (!any_target()) return;
     nat_chain(Place::output);
     if (config_.reroute_arriving) nat_chain(Place::prerouting);
   }

@@ -99,7 +99,7 @@ class Engine {
   void give(const HeldPacket& packet, const FiveTuple& tuple, Verdict verdict, Reason reason,
             Effects& effects);
   void remove(const Flow& flow, FlowIndex index, Removal why, Effects& effects);
-  bool deliverable(Verdict verdict, const FiveTuple& tuple) const;
+  bool deliverable(Verdict verdict, const Flow& flow) const;
   Evidence evidence(const Flow& flow) const;
   std::uint32_t rule_number(std::uint32_t policy_rule);
   void changed(FlowChanged::Kind kind, const Flow& flow, Effects& effects) const;

@@ -37,8 +37,8 @@ struct Flow {
   Reason reason = Reason::rule;
   FlowState state = FlowState::pending;
   std::uint8_t closing = 0;                // FIN seen: bit 0 from the source, bit 1 from the destination
-  bool kernel_carries = false;             // the ct mark holds the verdict, as far as we know
   bool adopted = false;                    // was there before the daemon
+  bool picked_up = false;                  // first seen in its middle: too late for nat to reroute it
   std::uint16_t interface = kNoInterface;  // the engine's interface names
   std::uint32_t rule = kNoRule;            // the engine's rule names
   Generation generation;                   // of the policy that gave the verdict

@@ -130,6 +130,20 @@ TEST_CASE("rerouting is rendered for the configured targets and families only") 
   CHECK(has(render_nft(config), "dnat ip6 to [2001:db8::1]:7000\n"));
 }
 
+TEST_CASE("a flow that nat did not bind is refused, unless it goes to the target by itself") {
+  CHECK_FALSE(has(render_nft(Config{}), "rerouted"));
+  CHECK_FALSE(has(render_iptables(Config{}, Family::ipv4), "REROUTED"));
+  const Config config = rerouting();
+  const std::string nft = render_nft(config), v4 = render_iptables(config, Family::ipv4);
+  CHECK(has(nft, "ct mark & 0x0f000000 { 0x05000000, 0x06000000 } jump rerouted\n"));
+  CHECK(has(nft, "ct status dnat return\n"));
+  CHECK(has(nft, "meta l4proto { tcp, udp } ip6 daddr 2001:db8::1 th dport 7000 return\n"));
+  CHECK(has(v4, "-m connmark --mark 0x05000000/0x0f000000 -j TOLLGATE-REROUTED\n"));
+  CHECK(has(v4, "-A TOLLGATE-REROUTED -m conntrack --ctstate DNAT -j RETURN\n"));
+  CHECK(has(v4, "-A TOLLGATE-REROUTED -s 192.0.2.1 -p udp -m udp --sport 7000 -j RETURN\n"));
+  CHECK(has(v4, "-A TOLLGATE-REROUTED -g TOLLGATE-BLOCKED\n"));
+}
+
 TEST_CASE("what arrives is redirected to a loopback target, sent on to any other") {
   Config config = rerouting();
   config.reroute_arriving = true;
