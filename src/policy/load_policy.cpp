@@ -33,6 +33,9 @@ class PolicyLoader {
   Result<PolicyPointer, Diagnostics> load(const std::string& path) {
     const auto files = sources_.policy_files(path);
     if (!files) return Diagnostics{files.error()};
+    // The defaults alone would cut off whoever is logged in by the network: nobody means that by an
+    // empty directory.
+    if (files->empty()) return Diagnostics{{path, 0, 0, "holds no policy: not one *.toml file is there"}};
     for (const std::string& file : *files) open(file);
     // Every list of every file is known before the first rule that may name it is read.
     for (const Opened& opened : files_) {

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "ruleset/reroute.hpp"
 
+#include "tollgate/ruleset/queue_layout.hpp"
+
 namespace tollgate {
+
+// The configuration may not name a queue whose last bit combination is past the largest number.
+static_assert(kMostQueueNumber + kQueueCount - 1 <= 0xffff);
+
 namespace {
 
 void add(std::vector<Reroute>& to, FlowMark mark, const RerouteTarget& target, Family family) {

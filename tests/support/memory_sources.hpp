@@ -12,7 +12,7 @@
 namespace tollgate {
 
 // A world of files and accounts that exists in memory only.
-class MemorySources final : public PolicySources {
+class MemorySources : public PolicySources {
  public:
   std::map<std::string, std::string> files;
   std::map<std::string, std::uint32_t> users{{"root", 0}, {"alice", 1000}, {"bob", 1001}};

@@ -31,6 +31,18 @@ std::string why(const std::string& rule, const Evidence& seen) {
   return good("[[rule]]\nverdict = \"accept\"\n" + rule)->explain(seen).at(0).why;
 }
 
+TEST_CASE("a directory without a policy file is refused") {
+  struct : MemorySources {
+    Result<std::vector<std::string>, Diagnostic> policy_files(const std::string&) override {
+      return std::vector<std::string>{};
+    }
+  } nothing;
+  const auto policy = load_policy("/etc/tollgate/policy.d", kAll, nothing);
+  REQUIRE_FALSE(policy.ok());
+  CHECK(policy.error() == Diagnostics{{"/etc/tollgate/policy.d", 0, 0,
+                                       "holds no policy: not one *.toml file is there"}});
+}
+
 TEST_CASE("an empty policy has the defaults") {
   const PolicyPointer policy = good("");
   CHECK(policy->rules().empty());
