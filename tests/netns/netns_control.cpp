@@ -70,6 +70,7 @@ TEST_CASE("flows, as text and as JSON with every promised member, and filtered")
 }
 
 TEST_CASE("flows --watch goes on with every change") {
+  TOLLGATE_NEEDS("conntrack");
   Scene scene{{accepting_defaults()}};
   Process watcher = in(scene.net.host, [&] {
     return Process{
@@ -79,6 +80,7 @@ TEST_CASE("flows --watch goes on with every change") {
   wait_until("the watcher's report", [&] {
     REQUIRE(watcher.running());
     REQUIRE(outbound(scene, kPeer.v4).talk(Transport::tcp) == 0);
+    in(scene.net.host, [] { must_run({"conntrack", "-F"}); });
     const std::string seen = watcher.output();
     return seen.find("\"opened\"") != std::string::npos && seen.find("\"ended\"") != std::string::npos;
   });
@@ -145,10 +147,22 @@ TEST_CASE("another user sees its own flows only, and may change nothing") {
 
 TEST_CASE("nonsense on the control socket ends that connection and nothing else") {
   Scene scene{{accepting_defaults()}};
-  for (const std::string method : {"", "x", "io.tollgate.Nonsense", "org.example.Method"}) {
+  for (const std::string method : {"io.tollgate.Nonsense", "org.example.Method"}) {
     auto client = scene.daemon.connect();
     INFO(method);
     REQUIRE(!client.call(method).at(0).error.empty());
+  }
+  for (const std::string method : {"", "x", "\xff"}) {
+    auto client = scene.daemon.connect();
+    INFO(method);
+    const auto what_came = [&]() -> std::string {
+      try {
+        return client.call(method).at(0).error;
+      } catch (const std::runtime_error& closed) {
+        return closed.what();
+      }
+    };
+    REQUIRE(!what_came().empty());
   }
   REQUIRE(scene.daemon.connect().call("org.varlink.service.GetInfo").at(0).error.empty());
   REQUIRE(scene.daemon.running());

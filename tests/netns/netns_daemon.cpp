@@ -162,7 +162,7 @@ TEST_CASE("SIGHUP and reload take a good policy and refuse a bad one whole") {
   const Finished refused = scene.daemon.tollgate({"reload"});
   INFO(refused.output << refused.errors);
   REQUIRE(refused.status == 1);
-  CHECK(refused.errors.find(scene.daemon.policy_file() + ":7:") != std::string::npos);
+  CHECK(refused.errors.find(scene.daemon.policy_file() + ":8:11: ") != std::string::npos);
   REQUIRE(generation() == first + 1);
   REQUIRE(way.talk(Transport::tcp) == ECONNREFUSED);
 

@@ -82,9 +82,14 @@ TEST_CASE("past its limit the table evicts, and what the kernel carries goes on"
   REQUIRE(asked == 0);
 }
 
-TEST_CASE("flows that end are counted as ended, and gone after their time") {
+TEST_CASE("flows whose conntrack entry is gone have ended, and are gone after their time") {
+  TOLLGATE_NEEDS("conntrack");
   Scene scene{{accepting_defaults(), "", "[flow]\nend_linger = \"1s\"\n"}};
   for (const Way& way : ways(scene, kPeer)) REQUIRE(way.talk(Transport::tcp) == 0);
+  REQUIRE(scene.daemon.flows().size() == 4);
+  for (const char* family : {"ipv4", "ipv6"}) {
+    in(scene.net.host, [&] { must_run({"conntrack", "-F", "-f", family}); });
+  }
   wait_until("the end of the flows", [&] { return scene.daemon.flows().empty(); });
   const Status status = scene.daemon.status();
   REQUIRE(status.flows.active + status.flows.ended == 0);

@@ -73,7 +73,6 @@ TEST_CASE("curl and nginx, out and in, accepted and refused") {
   for (const std::string& address : kOther.both()) {
     const Finished refused = curl(scene.net.host, address, "small");
     REQUIRE(refused.status == kCouldNotConnect);
-    REQUIRE(refused.errors.find("Connection refused") != std::string::npos);
   }
   REQUIRE(curl(scene.net.peer, kHost.v4, "large").output.size() == 1 << 20);
 }
@@ -158,10 +157,8 @@ TEST_CASE("socat's datagrams and nc's streams") {
   const auto ask = [&](const std::string& command) {
     return in(scene.net.host, [&] { return run({"sh", "-c", command}); });
   };
-  REQUIRE(
-      ask("echo hello | socat -t 60 - UDP4:" + kPeer.v4 + ":7800,shut-none,end-close | head -n 1").output ==
-      "hello\n");
-  REQUIRE(ask("echo hello | nc -q 1 " + kPeer.v4 + " 7000 | head -n 1").output == "hello\n");
+  REQUIRE(ask("echo hello | nc -u -W 1 " + kPeer.v4 + " 7800").output == "hello\n");
+  REQUIRE(ask("echo hello | nc -N " + kPeer.v4 + " 7000").output == "hello\n");
   REQUIRE(ask("nc -z " + kPeer.v4 + " 7900").status != 0);
   REQUIRE(ask("nc -z " + kPeer.v4 + " 7000").status == 0);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The rules in a kernel that has rules of others: put there, put there again, taken away; and what
 // they do to marks.
+#include <algorithm>
+#include <sstream>
+
 #include "rules_dump.hpp"
 #include "scene.hpp"
 
@@ -60,17 +63,31 @@ TEST_CASE("in a kernel without any rules, removing leaves none") {
   }
 }
 
+// The lines that hold a rule. Chains of the kernel's that had to be made stay until the rules are
+// removed: to delete one would drop every packet that waits.
+std::vector<std::string> rule_lines() {
+  std::vector<std::string> rules;
+  std::istringstream lines{dump_rules()};
+  for (std::string line; std::getline(lines, line);) {
+    const bool iptables = line.starts_with("-A");
+    const bool nft = line.starts_with("\t\t") && !line.starts_with("\t\ttype ");
+    if (iptables || nft) rules.push_back(line);
+  }
+  std::ranges::sort(rules);
+  return rules;
+}
+
 TEST_CASE("other rules replace what was there, also of another configuration") {
   const Topology net;
   const Inside host{net.host};
   const Files small{net.host, kVariants[0]};
   const Files large{net.host, kVariants[1]};
   REQUIRE(small.apply().status == 0);
-  const std::string rules_of_small = dump_rules();
+  const auto rules_of_small = rule_lines();
   REQUIRE(large.apply().status == 0);
-  REQUIRE(dump_rules() != rules_of_small);
+  REQUIRE(rule_lines() != rules_of_small);
   REQUIRE(small.apply().status == 0);
-  REQUIRE(dump_rules() == rules_of_small);
+  REQUIRE(rule_lines() == rules_of_small);
 }
 
 TEST_CASE("rules applied again while connections live and packets are asked about lose none") {
@@ -97,14 +114,15 @@ TEST_CASE("what the daemon loads is what print prints") {
 
 // Counts packets that leave a machine, by their mark, after everybody else.
 void count_leaving() {
-  must_run({"nft",
-            "table inet watch { counter ours { }; counter foreign { }; counter all { }; chain c { type "
-            "filter hook "
-            "postrouting priority 300; policy accept; oifname \"wan0\" counter name all; oifname \"wan0\" "
-            "meta mark and "
-            "0x0f000000 != 0 counter name ours; oifname \"wan0\" meta mark and 0x00ffffff == 0x00ca6c "
-            "counter name "
-            "foreign; }; }"});
+  must_run(
+      {"nft",
+       "table inet watch { counter ours { }; counter foreign { }; counter leaving { }; chain c { type "
+       "filter hook "
+       "postrouting priority 300; policy accept; oifname \"wan0\" counter name leaving; oifname \"wan0\" "
+       "meta mark and "
+       "0x0f000000 != 0 counter name ours; oifname \"wan0\" meta mark and 0x00ffffff == 0x00ca6c "
+       "counter name "
+       "foreign; }; }"});
 }
 
 std::uint64_t counted(const std::string& counter) {
@@ -135,7 +153,7 @@ TEST_CASE("no packet leaves with a mark of ours, and the marks of others stay") 
     if (verdict == "accept") {
       for (const std::string& to : kPeer.both()) leave_marked(to);
     }
-    REQUIRE(counted("all") > 0);
+    REQUIRE(counted("leaving") > 0);
     REQUIRE(counted("ours") == 0);
     REQUIRE(counted("foreign") == (verdict == "accept" ? 12 : 6));
   }

@@ -4,12 +4,14 @@
 namespace tollgate::test {
 namespace {
 
-// For `ip -batch`.
+// For `ip -batch`. The first of them is the machine's own: by the others it is spoken to, but it does
+// not speak first.
 std::string addresses(const std::string& link, const std::vector<Addresses>& all) {
   std::string text;
   for (const Addresses& one : all) {
     text += "addr add " + one.v4 + "/24 dev " + link + "\n";
-    text += "addr add " + one.v6 + "/64 dev " + link + " nodad\n";
+    const bool first = &one == &all.front();
+    text += "addr add " + one.v6 + "/64 dev " + link + " nodad" + (first ? "" : " preferred_lft 0") + "\n";
   }
   return text;
 }
