@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon_under_test.hpp"
+#include "topology.hpp"
+
+namespace tollgate::bench {
+
+// One way to guard a host, in namespaces of its own, with the same server on the peer.
+class Variant {
+ public:
+  explicit Variant(std::string name);
+  virtual ~Variant() = default;
+
+  const std::string& name() const { return name_; }
+  const test::NetworkNamespace& host() const { return net_.host; }
+  // The program that decides; none where there is no firewall.
+  virtual std::optional<pid_t> daemon() const { return std::nullopt; }
+
+ protected:
+  test::Topology net_;
+
+ private:
+  std::string name_;
+  test::Process connections_;  // servers on the peer
+  test::Process throughput_;
+};
+
+inline constexpr std::uint16_t kLoadPort = 7000;
+
+// No firewall; the bare loop with the fewest rules and with those of tollgate; tollgated with 10 and
+// with 1,000 rules; OpenSnitch where it is installed (or $TOLLGATE_OPENSNITCHD names it). Why one of
+// them is left out is said on standard error.
+std::vector<std::unique_ptr<Variant>> all_variants();
+
+}  // namespace tollgate::bench
