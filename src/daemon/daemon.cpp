@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "daemon.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <stdexcept>
 #include <utility>
@@ -38,8 +40,10 @@ std::string plural(std::uint64_t count, const char* one) {
 
 }  // namespace
 
-Daemon::Daemon(std::string config_path, const Config& config, PolicyPointer policy, LogSink& log)
+Daemon::Daemon(std::string config_path, std::string base, const Config& config, PolicyPointer policy,
+               LogSink& log)
     : config_path_{std::move(config_path)},
+      base_{std::move(base)},
       config_{config},
       log_{log},
       started_{clock_.now()},
@@ -51,10 +55,10 @@ Daemon::Daemon(std::string config_path, const Config& config, PolicyPointer poli
   adopt_live_flows();
   control_ = std::make_unique<ControlServer>(
       loop_, ControlOptions{config_.socket, config_.socket_group, TOLLGATE_VERSION}, *this);
-  apply_rules();
   if (const auto problem = give_up_privileges()) {
     throw std::runtime_error{"privileges could not be given up: " + *problem};
   }
+  apply_rules();
 }
 
 Daemon::~Daemon() = default;
@@ -85,12 +89,18 @@ void Daemon::apply_rules() {
   if (config_.ruleset == RulesetHandling::none) return;
   const auto applied = apply_ruleset(config_);
   if (!applied.ok()) {
+    std::string problem = "the rules could not be loaded: " + applied.error().message;
+    if (rules_stay()) throw std::runtime_error{problem};
     const auto removed = remove_ruleset();  // one family may have been loaded before the other failed
-    throw std::runtime_error{"the rules could not be loaded: " + applied.error().message +
-                             (removed.ok() ? "" : "\n" + removed.error().message)};
+    if (!removed.ok()) problem += "\n" + removed.error().message;
+    throw std::runtime_error{problem};
   }
   backend_ = *applied;
   rules_ = std::make_unique<RulesetKeeper>(loop_, config_, backend_, clock_, log_);
+}
+
+bool Daemon::rules_stay() const {
+  return config_.at_stop == AtStop::keep || (!base_.empty() && ::access(base_.c_str(), F_OK) == 0);
 }
 
 int Daemon::run() {
@@ -133,7 +143,7 @@ void Daemon::stop() {
   service_manager_.stopping();
   log_.message(LogLevel::info, "stopping");
   rules_.reset();
-  if (config_.ruleset == RulesetHandling::none || config_.at_stop == AtStop::keep) return finish();
+  if (config_.ruleset == RulesetHandling::none || rules_stay()) return finish();
   try {
     removal_ = std::make_unique<ChildTask>(
         loop_,

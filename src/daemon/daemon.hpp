@@ -28,9 +28,10 @@ namespace tollgate {
 // before both are good, and the rules come last of all: whatever fails on the way leaves none behind.
 class Daemon final : public ControlService {
  public:
-  // Opens everything in order: queues, conntrack, interfaces, live flows, control socket, rules;
-  // then gives up privileges. Throws std::runtime_error that says what could not be done.
-  Daemon(std::string config_path, const Config& config, PolicyPointer policy, LogSink& log);
+  // Opens everything in order: queues, conntrack, interfaces, live flows, control socket; gives up
+  // privileges; loads the rules. Throws std::runtime_error that says what could not be done.
+  // `base`: while this path exists the rules are not only ours and stay when we go; "" for never.
+  Daemon(std::string config_path, std::string base, const Config& config, PolicyPointer policy, LogSink& log);
   ~Daemon() override;
 
   // Until SIGTERM or SIGINT. Returns the exit status.
@@ -48,6 +49,7 @@ class Daemon final : public ControlService {
   void open_kernel();
   void adopt_live_flows();
   void apply_rules();
+  bool rules_stay() const;
   void wait_for_signal();
   void keep_watchdog_quiet();
   void stop();
@@ -55,6 +57,7 @@ class Daemon final : public ControlService {
   void finish();
 
   std::string config_path_;
+  std::string base_;
   Config config_;
   LogSink& log_;
   Clock clock_;

@@ -142,6 +142,7 @@ Result<std::uint64_t, std::string> Gate::adopt(std::uint32_t mark_mask) {
 }
 
 void Gate::drain() {
+  parts_.queue.admit_no_more();
   while (parts_.queue.receive(kPacketBudget, [&](const PacketQueued& packet) {
     const Time now = parts_.clock.now();
     parts_.engine.handle(packet, now, effects_);

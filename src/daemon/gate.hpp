@@ -43,7 +43,7 @@ class Gate {
   // Takes what conntrack remembers of flows that have a verdict into the flow table. Returns how
   // many, or what the kernel said.
   Result<std::uint64_t, std::string> adopt(std::uint32_t mark_mask);
-  // Answers everything that waits in the kernel now, without waiting for more.
+  // Lets the kernel queue nothing more and answers everything that waits there.
   void drain();
 
  private:

@@ -12,15 +12,16 @@ namespace {
 
 constexpr int kExitTrouble = 1;
 constexpr int kExitUsage = 2;
+constexpr int kExitBadFiles = 78;  // sysexits.h, EX_CONFIG: trying again is of no use
 
 int refuse(tollgate::LogSink& log, const tollgate::Diagnostics& problems) {
   std::string text = "not started:";
   for (const tollgate::Diagnostic& problem : problems) text += "\n" + problem.to_string();
   log.message(tollgate::LogLevel::error, text);
-  return kExitTrouble;
+  return kExitBadFiles;
 }
 
-int serve(const std::string& path, tollgate::LogOptions log_options) {
+int serve(const std::string& path, const std::string& base, tollgate::LogOptions log_options) {
   const auto config = tollgate::load_config(path);
   if (config.ok()) {
     log_options.rate = config->log.rate;
@@ -32,7 +33,7 @@ int serve(const std::string& path, tollgate::LogOptions log_options) {
   const auto policy = tollgate::load_policy(config->policy, tollgate::policy_features(*config), sources);
   if (!policy.ok()) return refuse(log, policy.error());
   try {
-    tollgate::Daemon daemon{path, *config, *policy, log};
+    tollgate::Daemon daemon{path, base, *config, *policy, log};
     return daemon.run();
   } catch (const std::exception& problem) {
     log.message(tollgate::LogLevel::error, std::string{"not started: "} + problem.what());
@@ -46,9 +47,12 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   CLI::App app{"The tollgate daemon: decides about connections that the kernel hands up."};
   std::string config = "/etc/tollgate/tollgate.toml";
+  std::string base;
   bool to_stderr = false;
   app.add_option("--config", config, "The configuration; paths in it are relative to it")
       ->capture_default_str();
+  app.add_option("--keep-rules-while", base, "While this path exists the rules stay when the daemon stops")
+      ->type_name("PATH");
   app.add_flag("--log-stderr", to_stderr, "Log to standard error, also where there is a journal");
   app.set_version_flag("--version", "tollgated " TOLLGATE_VERSION);
   try {
@@ -58,5 +62,5 @@ int main(int argc, char** argv) {
   }
   tollgate::LogOptions log;
   if (to_stderr) log.target = tollgate::LogOptions::Target::standard_error;
-  return serve(config, log);
+  return serve(config, base, log);
 }

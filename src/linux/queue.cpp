@@ -73,6 +73,7 @@ class NetfilterQueue final : public PacketQueue {
   bool receive(unsigned budget, const std::function<void(const PacketQueued&)>& each) override;
   void answer(const PacketVerdict& verdict) override;
   void send() override;
+  void admit_no_more() override;
   std::uint64_t enobufs() const override { return counters_.enobufs; }
   QueueCounters counters() override;
 
@@ -184,6 +185,10 @@ void NetfilterQueue::send() {
   if (error != 0) counters_.verdict_errors += out_count_;
   out_size_ = 0;
   out_count_ = 0;
+}
+
+void NetfilterQueue::admit_no_more() {
+  if (close_queues(socket_, options_) != 0) ++counters_.verdict_errors;
 }
 
 QueueCounters NetfilterQueue::counters() {

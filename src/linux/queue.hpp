@@ -59,6 +59,10 @@ class PacketQueue {
   virtual void answer(const PacketVerdict& verdict) = 0;
   virtual void send() = 0;
 
+  // From here on every queue counts as full: packets follow `fail_open`, and what waits is all that
+  // there is to answer. Without this a packet could slip in behind the last one and die with the socket.
+  virtual void admit_no_more() = 0;
+
   virtual std::uint64_t enobufs() const = 0;  // cheap: for a look after every receive
   virtual QueueCounters counters() = 0;       // reads /proc
 };

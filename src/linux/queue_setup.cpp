@@ -182,4 +182,18 @@ Result<MarkPath, std::string> set_up_queues(NetlinkSocket& socket, const QueueOp
   return Setup{socket, options, early}.run();
 }
 
+int close_queues(NetlinkSocket& socket, const QueueOptions& options) {
+  alignas(8) std::array<char, 256> buffer{};
+  for (int queue = options.first; queue < options.first + kQueueCount; ++queue) {
+    nlmsghdr* const message =
+        nfq_nlmsg_put(buffer.data(), NFQNL_MSG_CONFIG, static_cast<std::uint32_t>(queue));
+    // No acknowledgement: what the socket holds now are packets, to be answered first.
+    message->nlmsg_flags = NLM_F_REQUEST;
+    nfq_nlmsg_cfg_put_qmaxlen(message, 0);
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(message);
+    if (const int error = socket.send({bytes, message->nlmsg_len}); error != 0) return error;
+  }
+  return 0;
+}
+
 }  // namespace tollgate

@@ -20,4 +20,7 @@ using EarlyDatagrams = std::vector<std::vector<std::uint8_t>>;
 Result<MarkPath, std::string> set_up_queues(NetlinkSocket& socket, const QueueOptions& options,
                                             EarlyDatagrams& early);
 
+// Sets the length of all our queues to 0: they are full for whatever comes. The errno, 0 when done.
+int close_queues(NetlinkSocket& socket, const QueueOptions& options);
+
 }  // namespace tollgate

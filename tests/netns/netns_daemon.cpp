@@ -109,7 +109,7 @@ TEST_CASE("SIGTERM takes the rules away, and nothing of others'") {
   REQUIRE(in(net.host, [] { return dump_rules(); }) == before);
 }
 
-TEST_CASE("a bad policy at start: no rules, exit 1, and every error with its place") {
+TEST_CASE("a bad policy at start: no rules, exit 78, and every error with its place") {
   Topology net;
   const std::string before = in(net.host, [] { return dump_rules(); });
   DaemonUnderTest daemon{net.host,
@@ -117,19 +117,19 @@ TEST_CASE("a bad policy at start: no rules, exit 1, and every error with its pla
                                                  "verdict = \"accept\"\n"},
                          DaemonUnderTest::Start::later};
   const Finished finished = daemon.start_refused();
-  REQUIRE(finished.status == 1);
+  REQUIRE(finished.status == 78);
   INFO(finished.errors);
   CHECK(finished.errors.find(daemon.policy_file() + ":5:11: ") != std::string::npos);
   CHECK(finished.errors.find(daemon.policy_file() + ":7:1: ") != std::string::npos);
   REQUIRE(in(net.host, [] { return dump_rules(); }) == before);
 }
 
-TEST_CASE("a bad configuration at start: no rules, exit 1, and where") {
+TEST_CASE("a bad configuration at start: no rules, exit 78, and where") {
   Topology net;
   const std::string before = in(net.host, [] { return dump_rules(); });
   DaemonUnderTest daemon{net.host, {accepting_defaults(), "nonsense = 1\n"}, DaemonUnderTest::Start::later};
   const Finished finished = daemon.start_refused();
-  REQUIRE(finished.status == 1);
+  REQUIRE(finished.status == 78);
   INFO(finished.errors);
   CHECK(finished.errors.find(daemon.config_file() + ":6:1: ") != std::string::npos);
   REQUIRE(in(net.host, [] { return dump_rules(); }) == before);
