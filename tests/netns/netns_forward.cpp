@@ -36,12 +36,10 @@ TEST_CASE("forwarded flows that are accepted pass, and are asked for every packe
       REQUIRE(gate.from_inner(transport, address) == 0);
     }
     const Socket socket = gate.begin_from_inner(Transport::udp, address);
-    {
-      const std::uint64_t asked = asked_during(gate.daemon, [&] {
-        for (int i = 0; i < 5; ++i) REQUIRE(exchange(socket, Transport::udp) == 0);
-      });
-      REQUIRE(asked == 10);
-    }
+    const std::uint64_t asked = asked_during(gate.daemon, [&] {
+      for (int i = 0; i < 5; ++i) REQUIRE(exchange(socket, Transport::udp) == 0);
+    });
+    REQUIRE(asked == 10);
   }
   const FlowEntry flow = gate.daemon.flows().at(0);
   REQUIRE(flow.direction == "forward");

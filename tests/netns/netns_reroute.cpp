@@ -88,11 +88,9 @@ TEST_CASE("reroute-tunnel delivers outbound flows and keeps where they wanted to
       const Socket stream = begin(Transport::tcp, {address, kPort});
       REQUIRE(finish_connect(stream) == 0);
       wanted.push_back({address, kPort});
-      {
-        const std::uint64_t asked =
-            asked_during(daemon, [&] { REQUIRE(exchange(stream, Transport::tcp, 1 << 20) == 0); });
-        REQUIRE(asked == 0);
-      }
+      const std::uint64_t asked =
+          asked_during(daemon, [&] { REQUIRE(exchange(stream, Transport::tcp, 1 << 20) == 0); });
+      REQUIRE(asked == 0);
     }
   }
   REQUIRE(entry.originals() == wanted);

@@ -59,12 +59,10 @@ TEST_CASE("accept lets datagrams pass and is asked for every one") {
     for (const Transport transport : {Transport::udp, Transport::icmp}) {
       INFO(to_string(transport) << " " << way.name());
       const Socket socket = way.open(transport);
-      {
-        const std::uint64_t asked = asked_during(scene.daemon, [&] {
-          for (int i = 0; i < 5; ++i) REQUIRE(exchange(socket, transport) == 0);
-        });
-        REQUIRE(asked == 10);
-      }
+      const std::uint64_t asked = asked_during(scene.daemon, [&] {
+        for (int i = 0; i < 5; ++i) REQUIRE(exchange(socket, transport) == 0);
+      });
+      REQUIRE(asked == 10);
     }
   }
   REQUIRE(scene.daemon.verdicts("accept") == scene.daemon.received());
@@ -76,11 +74,9 @@ TEST_CASE("accept lets streams pass and is asked for every packet") {
     INFO(way.name());
     const Socket stream = way.open(Transport::tcp);
     // Two megabytes, in packets of 64 KiB at the most.
-    {
-      const std::uint64_t asked =
-          asked_during(scene.daemon, [&] { REQUIRE(exchange(stream, Transport::tcp, kMegabyte) == 0); });
-      REQUIRE(asked >= 32);
-    }
+    const std::uint64_t asked =
+        asked_during(scene.daemon, [&] { REQUIRE(exchange(stream, Transport::tcp, kMegabyte) == 0); });
+    REQUIRE(asked >= 32);
   }
 }
 
@@ -114,12 +110,10 @@ TEST_CASE("exactly one packet is queued for each accepted TCP connection, from f
   constexpr int kConnections = 50;
   for (const Way& way : ways(scene, kPeer)) {
     INFO(way.name());
-    {
-      const std::uint64_t asked = asked_during(scene.daemon, [&] {
-        for (int i = 0; i < kConnections; ++i) REQUIRE(way.talk(Transport::tcp) == 0);
-      });
-      REQUIRE(asked == kConnections);
-    }
+    const std::uint64_t asked = asked_during(scene.daemon, [&] {
+      for (int i = 0; i < kConnections; ++i) REQUIRE(way.talk(Transport::tcp) == 0);
+    });
+    REQUIRE(asked == kConnections);
   }
 }
 

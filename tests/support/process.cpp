@@ -70,6 +70,9 @@ const Nursery& nursery() {
   return the_only;
 }
 
+// Followed by the owner's process id and what makes it unique.
+const std::string kDirectoryPrefix = "tollgate-test-";
+
 std::string read_all(int fd) {
   struct stat file {};
   if (::fstat(fd, &file) != 0) fail("fstat");
@@ -229,10 +232,22 @@ std::optional<std::string> find_program(const std::string& name) {
 }
 
 TemporaryDirectory::TemporaryDirectory() {
-  std::string name = std::filesystem::temp_directory_path() / "tollgate-test-XXXXXX";
+  const std::string mine = kDirectoryPrefix + std::to_string(::getpid()) + "-XXXXXX";
+  std::string name = std::filesystem::temp_directory_path() / mine;
   if (::mkdtemp(name.data()) == nullptr) fail(name);
   ::chmod(name.c_str(), 0755);
   path_ = name;
+}
+
+void remove_leftovers() {
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator{std::filesystem::temp_directory_path(), ignored}) {
+    const std::string name = entry.path().filename();
+    if (!name.starts_with(kDirectoryPrefix)) continue;
+    const std::string owner = name.substr(kDirectoryPrefix.size(), name.rfind('-') - kDirectoryPrefix.size());
+    if (!std::filesystem::exists("/proc/" + owner)) std::filesystem::remove_all(entry.path(), ignored);
+  }
 }
 
 TemporaryDirectory::~TemporaryDirectory() {

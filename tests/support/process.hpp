@@ -65,7 +65,8 @@ std::string must_run(std::vector<std::string> command, const SpawnOptions& optio
 // Where the program is, looking into root's PATH too; nullopt when it is not installed.
 std::optional<std::string> find_program(const std::string& name);
 
-// A directory of its own, readable by everybody, gone with its owner.
+// A directory of its own, readable by everybody, gone with its owner, or, when its owner was killed,
+// with the next test program that calls remove_leftovers.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
@@ -79,5 +80,8 @@ class TemporaryDirectory {
  private:
   std::string path_;
 };
+
+// Removes the directories of test programs that do not run any more.
+void remove_leftovers();
 
 }  // namespace tollgate::test

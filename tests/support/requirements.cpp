@@ -44,6 +44,7 @@ class NeedsNamespaces : public ListenerBase {
     ListenerBase::testRunStarting(run_info);
     const rlimit many{kOpenFiles, kOpenFiles};
     ::setrlimit(RLIMIT_NOFILE, &many);
+    remove_leftovers();
     const std::string why = why_not();
     if (why.empty()) return;
     std::cerr << "skipped: " << why << std::endl;
