@@ -50,7 +50,7 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
       policy_loaded_{started_},
       signals_{loop_, SIGTERM, SIGINT, SIGHUP},
       watchdog_{loop_},
-      engine_{engine_options(config), std::move(policy)} {
+      engine_{engine_options(config), std::move(policy), &decide, &flow_memory_} {
   open_kernel();
   adopt_live_flows();
   control_ = std::make_unique<ControlServer>(

@@ -12,6 +12,7 @@
 #include "control_server.hpp"
 #include "gate.hpp"
 #include "linux/conntrack.hpp"
+#include "linux/huge_pages.hpp"
 #include "linux/interfaces.hpp"
 #include "linux/queue.hpp"
 #include "log_sink.hpp"
@@ -70,6 +71,7 @@ class Daemon final : public ControlService {
   boost::asio::io_context loop_{1};
   boost::asio::signal_set signals_;
   boost::asio::steady_timer watchdog_;
+  HugePageMemory flow_memory_;
   Engine engine_;
   std::unique_ptr<Interfaces> interfaces_;
   std::unique_ptr<PacketQueue> queue_;

@@ -9,11 +9,12 @@
 
 namespace tollgate {
 
-Engine::Engine(const EngineOptions& options, PolicyPointer policy, Decide decide)
+Engine::Engine(const EngineOptions& options, PolicyPointer policy, Decide decide,
+               std::pmr::memory_resource* memory)
     : options_{options},
       policy_{std::move(policy)},
       decide_{std::move(decide)},
-      flows_{options.flows},
+      flows_{options.flows, memory},
       pending_{options.pending},
       interfaces_{kMaxInterfaceNames},
       rules_{kMaxRuleNames},

@@ -3,8 +3,13 @@
 
 #include <algorithm>
 #include <cassert>
+#include <memory>
+#include <type_traits>
 
 namespace tollgate {
+
+static_assert(sizeof(Flow) == 128, "a flow is two cache lines");
+static_assert(std::is_trivially_destructible_v<Flow>);
 
 std::string_view to_string(FlowState state) {
   switch (state) {
@@ -20,34 +25,33 @@ std::string_view to_string(FlowState state) {
   return "";
 }
 
-// The set spreads by the upper bits and compares by the lower ones, so the 32 bits that a slot keeps
-// are the hash for it: rehashing never has to touch the flows.
-std::size_t FlowTable::SlotHash::operator()(const Slot& slot) const {
-  return static_cast<std::size_t>(slot.hash) * 0x9e3779b97f4a7c15U;
-}
-std::size_t FlowTable::SlotHash::operator()(const FlowKey& key) const {
-  return (*this)(Slot{kNoFlow, static_cast<std::uint32_t>(key.hash())});
-}
+namespace {
 
-bool FlowTable::SlotEqual::operator()(const Slot& slot, const FlowKey& key) const {
-  if (slot.hash != static_cast<std::uint32_t>(key.hash())) return false;
-  const FiveTuple& tuple = table->at(slot.index).tuple;
-  // The flow keeps its own direction: it is the key as it stands, or with its ends exchanged.
-  return tuple == key.canonical() || tuple.reversed() == key.canonical();
-}
+std::uint32_t short_hash(const FlowKey& key) { return static_cast<std::uint32_t>(key.hash() >> 32); }
 
-FlowTable::FlowTable(const FlowLimits& limits) : limits_{limits}, by_tuple_{0, SlotHash{}, SlotEqual{this}} {
+}  // namespace
+
+FlowTable::FlowTable(const FlowLimits& limits, std::pmr::memory_resource* memory)
+    : limits_{limits}, memory_{memory}, by_tuple_{memory} {
   assert(limits.max_flows > 0);
 }
 
+FlowTable::~FlowTable() {
+  for (Flow* chunk : chunks_) memory_->deallocate(chunk, kChunk * sizeof(Flow), kAlignment);
+}
+
 FlowIndex FlowTable::find(const FlowKey& key) const {
-  const auto found = by_tuple_.find(key);
-  return found == by_tuple_.end() ? kNoFlow : found->index;
+  return by_tuple_.find(short_hash(key), [&](FlowIndex place) {
+    // The flow keeps its own direction: it is the key as it stands, or with its ends exchanged.
+    const FiveTuple& tuple = at(place).tuple;
+    return tuple == key.canonical() || tuple.reversed() == key.canonical();
+  });
 }
 
 FlowIndex FlowTable::find(FlowId id) const {
-  for (const Slot& slot : by_tuple_) {
-    if (at(slot.index).id == id) return slot.index;
+  if (id == FlowId{}) return kNoFlow;  // that of free places
+  for (FlowIndex place = 0; place < used_; ++place) {
+    if (at(place).id == id) return place;
   }
   return kNoFlow;
 }
@@ -59,7 +63,7 @@ FlowIndex FlowTable::insert_new(const FlowKey& key, const FiveTuple& tuple, Time
     free_.pop_back();
   } else {
     index = used_++;
-    if (index / kChunk == chunks_.size()) chunks_.push_back(std::make_unique<Flow[]>(kChunk));
+    if (index / kChunk == chunks_.size()) add_chunk();
   }
   Flow& flow = at(index);
   flow = Flow{};
@@ -67,12 +71,16 @@ FlowIndex FlowTable::insert_new(const FlowKey& key, const FiveTuple& tuple, Time
   flow.tuple = tuple;
   flow.first_seen = now;
   flow.last_active = now;
-  [[maybe_unused]] const bool fresh =
-      by_tuple_.insert(Slot{index, static_cast<std::uint32_t>(key.hash())}).second;
-  assert(fresh);
+  by_tuple_.insert(short_hash(key), index);
   append(list_of(flow), index);
   ++size_;
   return index;
+}
+
+void FlowTable::add_chunk() {
+  Flow* const chunk = static_cast<Flow*>(memory_->allocate(kChunk * sizeof(Flow), kAlignment));
+  std::uninitialized_default_construct_n(chunk, kChunk);
+  chunks_.push_back(chunk);
 }
 
 void FlowTable::touch(FlowIndex index, Time now) {
@@ -99,7 +107,7 @@ void FlowTable::erase(FlowIndex index) {
   Flow& flow = at(index);
   unlink(list_of(flow), index);
   if (flow.state == FlowState::ended) --ended_;
-  by_tuple_.erase(by_tuple_.find(FlowKey{flow.tuple}));
+  by_tuple_.erase(short_hash(FlowKey{flow.tuple}), index);
   flow = Flow{};
   free_.push_back(index);
   --size_;
@@ -175,7 +183,7 @@ void FlowTable::unlink(List list, FlowIndex index) {
 
 std::size_t FlowTable::memory() const {
   return sizeof *this + chunks_.capacity() * sizeof chunks_[0] + chunks_.size() * kChunk * sizeof(Flow) +
-         free_.capacity() * sizeof(FlowIndex) + by_tuple_.bucket_count() * (sizeof(Slot) + 1);
+         free_.capacity() * sizeof(FlowIndex) + by_tuple_.memory();
 }
 
 }  // namespace tollgate

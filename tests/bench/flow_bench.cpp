@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "../support/packet_builder.hpp"
+#include "linux/huge_pages.hpp"
 #include "tollgate/flow/flow_table.hpp"
 #include "tollgate/wire/packet.hpp"
 
@@ -34,7 +35,8 @@ FlowLimits limits() {
 
 FlowTable& million() {
   static const std::unique_ptr<FlowTable> table = [] {
-    auto filled = std::make_unique<FlowTable>(limits());
+    static HugePageMemory memory;  // as in the daemon
+    auto filled = std::make_unique<FlowTable>(limits(), &memory);
     for (std::uint32_t n = 0; n < kMillion; ++n) {
       filled->insert(FlowKey{numbered(n)}, numbered(n), Time{std::chrono::milliseconds{n}}, [](auto&&...) {});
     }
@@ -49,9 +51,10 @@ std::vector<test::Bytes> packets() {
   std::vector<test::Bytes> made;
   for (int i = 0; i < 1 << 16; ++i) {
     const FiveTuple tuple = numbered(static_cast<std::uint32_t>(random() % kMillion));
-    made.push_back(test::PacketBuilder{tuple.source_address().to_string(), tuple.destination_address().to_string()}
-                       .tcp(tuple.source_port, tuple.destination_port)
-                       .build());
+    made.push_back(
+        test::PacketBuilder{tuple.source_address().to_string(), tuple.destination_address().to_string()}
+            .tcp(tuple.source_port, tuple.destination_port)
+            .build());
   }
   return made;
 }

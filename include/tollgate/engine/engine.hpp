@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <vector>
@@ -48,7 +49,9 @@ class Engine {
   // How a decision is made; tests put their own in place to answer later.
   using Decide = std::function<Decision(const Policy&, const Evidence&)>;
 
-  Engine(const EngineOptions& options, PolicyPointer policy, Decide decide = &tollgate::decide);
+  // `memory` is where the flows live; it must outlive the engine.
+  Engine(const EngineOptions& options, PolicyPointer policy, Decide decide = &tollgate::decide,
+         std::pmr::memory_resource* memory = std::pmr::get_default_resource());
 
   void handle(const Event& event, Time now, Effects& effects);
   // When TimePassed next has something to do; nullopt: not before another event.

@@ -3,14 +3,15 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <vector>
 
 #include "tollgate/base/time.hpp"
 #include "tollgate/flow/flow.hpp"
+#include "tollgate/flow/tuple_index.hpp"
 
 namespace tollgate {
 
@@ -34,7 +35,10 @@ enum class Removal : std::uint8_t { lingered, idle, evicted_ended, evicted_idle,
 // move: a reference stays good until its flow is removed.
 class FlowTable {
  public:
-  explicit FlowTable(const FlowLimits& limits);
+  // `memory` is where flows and index live; it must outlive the table.
+  explicit FlowTable(const FlowLimits& limits,
+                     std::pmr::memory_resource* memory = std::pmr::get_default_resource());
+  ~FlowTable();
   FlowTable(const FlowTable&) = delete;
   FlowTable& operator=(const FlowTable&) = delete;
 
@@ -76,12 +80,11 @@ class FlowTable {
   // When `expire` next has something to do.
   std::optional<Time> next_deadline() const;
 
-  // Every flow, in no order. The function may not insert or erase.
+  // Every flow, in order of its place. The function may not insert or erase.
   template <class Function>
   void for_each(Function&& function) const {
-    for (const Slot& slot : by_tuple_) function(slot.index, at(slot.index));
+    scan(0, used_, function);
   }
-
   // Looks at the next `limit` places from `from` on and calls `function(index, flow)` for the flows
   // there; returns where to go on, nullopt past the last. Between calls the table may change: a flow
   // that stays is seen once.
@@ -102,6 +105,8 @@ class FlowTable {
 
  private:
   static constexpr std::uint32_t kChunk = 1024;
+  // A flow begins a cache line: its key is looked at with one miss.
+  static constexpr std::size_t kAlignment = 64;
   enum List : std::uint8_t { kIdle, kUdp, kIcmp, kEnded, kLists };
 
   struct Ends {
@@ -112,25 +117,7 @@ class FlowTable {
     FlowIndex flow;
     Removal why;
   };
-  // The set holds the index and a part of the hash; the key stands in the flow itself.
-  struct Slot {
-    FlowIndex index;
-    std::uint32_t hash;
-  };
-  struct SlotHash {
-    using is_transparent = void;
-    using is_avalanching = void;
-    std::size_t operator()(const Slot& slot) const;
-    std::size_t operator()(const FlowKey& key) const;
-  };
-  struct SlotEqual {
-    using is_transparent = void;
-    const FlowTable* table;
-    bool operator()(const Slot& a, const Slot& b) const { return a.index == b.index; }
-    bool operator()(const Slot& slot, const FlowKey& key) const;
-    bool operator()(const FlowKey& key, const Slot& slot) const { return (*this)(slot, key); }
-  };
-
+  void add_chunk();
   FlowIndex insert_new(const FlowKey& key, const FiveTuple& tuple, Time now);
   std::pair<FlowIndex, Removal> victim_for_eviction() const;
   std::optional<Due> next_due() const;
@@ -140,14 +127,15 @@ class FlowTable {
   void unlink(List list, FlowIndex index);
 
   FlowLimits limits_;
-  std::vector<std::unique_ptr<Flow[]>> chunks_;
+  std::pmr::memory_resource* memory_;
+  std::vector<Flow*> chunks_;
   std::vector<FlowIndex> free_;
   std::uint32_t used_ = 0;  // places handed out so far, free ones included
   std::uint32_t size_ = 0;
   std::uint32_t ended_ = 0;
   std::uint64_t last_id_ = 0;
   std::array<Ends, kLists> lists_;
-  boost::unordered_flat_set<Slot, SlotHash, SlotEqual> by_tuple_;
+  TupleIndex by_tuple_;
 };
 
 }  // namespace tollgate
