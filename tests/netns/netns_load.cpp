@@ -13,6 +13,13 @@ namespace {
 
 constexpr std::size_t kFlows = 5000;
 
+// AddressSanitizer's daemon keeps what it freed, and shadows of all.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t kKibibytesAFlow = 20;
+#else
+constexpr std::uint64_t kKibibytesAFlow = 1;
+#endif
+
 // VmRSS of a process, in KiB.
 std::uint64_t resident(pid_t pid) {
   std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
@@ -63,7 +70,8 @@ TEST_CASE("5,000 flows at once: all connect, all are listed, the counts agree") 
   }
   REQUIRE(listed_ports == ports);
   // A table of a quarter of a million places grows by less than a kilobyte for each flow.
-  REQUIRE(resident(scene.daemon.pid()) - idle < kFlows);
+  const std::uint64_t grown = resident(scene.daemon.pid()) - idle;
+  REQUIRE(grown < kFlows * kKibibytesAFlow);
 }
 
 TEST_CASE("past its limit the table evicts, and what the kernel carries goes on") {
