@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The quick machine's file system: a base per kernel, kept in the cache, and a load per run.
+"""A machine's first file system: a base per kernel and recipe, kept in the cache, and for the quick
+machine a load per run. A recipe is a folder that says what is inside: init, modules, userland.
 
 Both are cpio archives that the kernel unpacks one after the other into its first root. Files stand
 where they stand on this system, so that programs find what they were built to find.
@@ -17,7 +18,8 @@ from pathlib import Path
 
 from kernel import Unavailable, locked
 
-QUICK = Path(__file__).resolve().parent / "quick"
+HERE = Path(__file__).resolve().parent
+QUICK, SYSTEM = HERE / "quick", HERE / "system" / "initrd"  # recipes
 ADMIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # Parts of trees that no test uses; Python's own tests alone are larger than all the rest.
 SKIPPED = ("__pycache__", "test", "tests", "idlelib", "tkinter", "lib2to3", "ensurepip", "pydoc_data",
@@ -74,19 +76,20 @@ class Stage:
                            input="\n".join(names).encode(), stdout=out, stderr=subprocess.DEVNULL)
 
 
-def base(kernel, cache):
+def base(kernel, cache, recipe=QUICK):
     """The archive with busybox, this system's programs and the kernel's modules."""
-    key = f"quick-{kernel.key}-{_fingerprint()}"
+    kind = f"{recipe.relative_to(HERE)}-{kernel.key}".replace("/", "-")
+    key = f"{kind}-{_fingerprint(recipe)}"
     archive = cache / "images" / f"{key}.cpio"
     with locked(cache, key):
         if not archive.exists():
             archive.parent.mkdir(parents=True, exist_ok=True)
-            for old in archive.parent.glob(f"quick-{kernel.key}-*.cpio"):
+            for old in archive.parent.glob(f"{kind}-*.cpio"):
                 old.unlink()
             with tempfile.TemporaryDirectory(prefix="tollgate-vm-") as work:
                 root = Path(work) / "root"
                 root.mkdir()
-                _fill_base(root, kernel)
+                _fill_base(root, kernel, recipe)
                 Stage.pack(_Filled(root), archive.with_suffix(".new"))
             os.rename(archive.with_suffix(".new"), archive)
     return archive
@@ -121,9 +124,9 @@ def load(archive, source, programs, jobs, settings):
         stage.pack(archive)
 
 
-def _fill_base(root, kernel):
+def _fill_base(root, kernel, recipe):
     stage = Stage(root)
-    for line in _lines(QUICK / "userland"):
+    for line in lines(recipe / "userland"):
         kind, what = line.split(None, 1)
         if kind in ("program", "optional"):
             if found := shutil.which(what, path=ADMIN_PATH):
@@ -138,16 +141,17 @@ def _fill_base(root, kernel):
                 raise Unavailable(f"{what} is not on this system")
             stage.place_tree(what)
         else:
-            raise Unavailable(f"{QUICK / 'userland'}: {line}")
+            raise Unavailable(f"{recipe / 'userland'}: {line}")
     stage.place_libraries()
     _busybox(root)
-    _modules(root, kernel)
+    modules(root, kernel, recipe / "modules")
     _accounts(root)
-    shutil.copy(QUICK / "init", root / "init")
+    shutil.copy(recipe / "init", root / "init")
     os.chmod(root / "init", 0o755)
-    for place in ("proc", "sys", "dev", "run", "tmp", "root", "etc/netns", "var/log/nginx", "var/lib/nginx",
+    for place in ("proc", "sys", "dev", "run", "tmp", "root", "mnt", "vm", "etc/netns", "var/log/nginx", "var/lib/nginx",
                   "var/lib/misc", "var/empty", "var/lib/tollgate"):
         (root / place).mkdir(parents=True, exist_ok=True)
+    shutil.copytree(HERE / "inside", root / "vm" / "inside")
     if not (root / "var" / "run").exists():
         os.symlink("/run", root / "var" / "run")
 
@@ -162,8 +166,9 @@ def _busybox(root):
             os.symlink("/bin/busybox", places[0])
 
 
-def _modules(root, kernel):
-    wanted = _closure(kernel, _lines(QUICK / "modules"))
+def modules(root, kernel, listed):
+    """Copies the modules that the file lists, and what they need."""
+    wanted = _closure(kernel, lines(listed))
     target = root / "usr" / "lib" / "modules" / kernel.release
     for path in wanted:
         (target / path).parent.mkdir(parents=True, exist_ok=True)
@@ -176,12 +181,12 @@ def _modules(root, kernel):
 def _closure(kernel, patterns):
     """Paths of the modules that the patterns name and of all that those depend on, softly too."""
     needs = {}
-    for line in _lines(kernel.modules / "modules.dep"):
+    for line in lines(kernel.modules / "modules.dep"):
         path, _, rest = line.partition(":")
         needs[path] = rest.split()
     by_name = {Path(path).name.split(".")[0].replace("-", "_"): path for path in needs}
     soft = {}
-    for line in _lines(kernel.modules / "modules.softdep"):
+    for line in lines(kernel.modules / "modules.softdep"):
         words = line.split()
         soft.setdefault(words[1].replace("-", "_"), []).extend(w for w in words[2:] if not w.endswith(":"))
     todo = [name for name in by_name for pattern in patterns
@@ -200,16 +205,17 @@ def _closure(kernel, patterns):
 def _accounts(root):
     """This system's users and groups (nginx and dnsmasq ask for theirs), without passwords."""
     etc = root / "etc"
+    etc.mkdir(exist_ok=True)
     for name in ("passwd", "group"):
         shutil.copy(f"/etc/{name}", etc / name)
     (etc / "hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
     (etc / "resolv.conf").write_text("")
 
 
-def _fingerprint():
+def _fingerprint(recipe):
     """Changes when what the base is made of may have changed."""
     digest = hashlib.sha256(Path("/var/lib/dpkg/status").read_bytes())
-    for path in [Path(__file__), *sorted(QUICK.iterdir())]:
+    for path in [Path(__file__), *sorted(recipe.iterdir()), *sorted((HERE / "inside").iterdir())]:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -221,6 +227,6 @@ def _is_elf(path):
         return file.read(4) == b"\x7fELF"
 
 
-def _lines(path):
+def lines(path):
     text = (line.split("#")[0].strip() for line in Path(path).read_text().splitlines())
     return [line for line in text if line]

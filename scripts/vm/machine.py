@@ -5,21 +5,33 @@ import os
 import selectors
 import subprocess
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 
-def boot(kernel, initrd, output, console, end_mark, seconds, say):
+@dataclass(frozen=True)
+class Disk:
+    file: Path
+    throwaway: bool = False  # what is written to it is forgotten
+
+
+def boot(kernel, initrd, disks, console, end_mark, seconds, say):
     """Boots and waits for the end mark; returns None, or why there was none. Never leaves qemu behind.
 
-    `output` is the machine's first disk, `console` the file that its serial line goes to; what the
+    `disks` are /dev/vda and so on, `console` the file that its serial line goes to; what the
     machine says to people (lines that begin with "vm: ") is passed to `say` as it comes.
     """
+    drives = []
+    for number, disk in enumerate(disks):
+        drives += ["-drive", f"if=none,id=disk{number},format=raw,cache=unsafe,file={disk.file},"
+                             f"snapshot={'on' if disk.throwaway else 'off'}",
+                   "-device", f"virtio-blk-pci,drive=disk{number}"]
     command = [
         # Should this process be killed, qemu is too.
         "setpriv", "--pdeathsig", "KILL",
         "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "max", "-m", "1024",
         "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
-        "-drive", f"if=none,id=out,format=raw,cache=unsafe,file={output}", "-device", "virtio-blk-pci,drive=out",
-        "-device", "virtio-rng-pci",
+        *drives, "-device", "virtio-rng-pci",
         "-kernel", str(kernel.image), "-initrd", str(initrd),
         "-append", "console=ttyS0 quiet mitigations=off panic=-1 rdinit=/init",
     ]

@@ -19,10 +19,13 @@ import cases
 import initramfs
 import kernel as kernels
 import machine
+import system_root
 
 SOURCE = Path(__file__).resolve().parents[2]
 # What runs when nothing is named: every program whose name begins so, as far as it is built.
 DEFAULT_PROGRAMS = ("netns_", "vm_facts", "unit_linux")
+# What runs in the system machines, once in each, with what it starts.
+SYSTEM_PROGRAM, SYSTEM_PARTS = "vm_system", ("vm_intruder",)
 # Started by tests, not tests themselves.
 PRODUCT = ("tollgated", "tollgate")
 # The ways in which rules and verdicts reach the kernel, as the netns programs take them
@@ -41,6 +44,7 @@ class Job:
     spec: list
     expected: list  # names of test cases
     environment: dict
+    machine: str = ""  # which system machine; "" is the quick one
 
 
 def main():
@@ -57,7 +61,8 @@ def main():
         results.mkdir(parents=True, exist_ok=True)
         suites = []
         for name in options.kernel or ["6.1", "6.12"]:
-            suites += _run(name, jobs, options, results)
+            for which in dict.fromkeys(job.machine for job in jobs):
+                suites += _run(name, which, [job for job in jobs if job.machine == which], options, results)
     except kernels.Unavailable as error:
         sys.exit(f"vm-test: {error}")
     return _conclude(suites, results, keep=bool(options.out))
@@ -67,11 +72,14 @@ def _options():
     parser = argparse.ArgumentParser(prog="vm-test", description="Runs test programs of a build on Debian's stock "
                                      "kernels in an emulated machine (docs/testing-vm.md).")
     parser.add_argument("tests", nargs="*", metavar="NAME[=SPEC]", help="a test program of the build, with a "
-                        "Catch2 test specification; default: all netns_*, vm_facts and unit_linux")
+                        "Catch2 test specification; vm_system, or vm_system.MACHINE, runs in the machine with "
+                        "systemd, all others in the quick one; default: see --flavour")
     parser.add_argument("--kernel", action="append", metavar="NAME", help="6.1, 6.12, another version that Debian "
                         "has a cloud kernel of, or a package's name; repeatable; default: 6.1 and 6.12")
     parser.add_argument("--build", default=str(SOURCE / "build" / "release"), metavar="DIR", help="the build tree")
-    parser.add_argument("--flavour", choices=["quick"], default="quick", help="the machine: quick is an initramfs")
+    parser.add_argument("--flavour", choices=["quick", "system", "all"], default="all", help="what runs when "
+                        "nothing is named: quick: netns_*, vm_facts and unit_linux in an initramfs; system: "
+                        "vm_system under systemd; all (the default): both")
     parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS", help="for each machine, in all")
     parser.add_argument("--job-timeout", type=int, default=300, metavar="SECONDS", help="for each program in it")
     parser.add_argument("--out", metavar="DIR", help="where reports and logs go and stay; without it they are kept "
@@ -89,16 +97,28 @@ def _cache():
     return Path(os.environ.get("TOLLGATE_VM_CACHE") or default).absolute()
 
 
+def _default_tests(build, flavour):
+    found = []
+    if flavour in ("quick", "all"):
+        found += sorted(path.name for path in build.glob("*")
+                        if path.name.startswith(DEFAULT_PROGRAMS) and _runs(path))
+    if flavour in ("system", "all") and _runs(build / SYSTEM_PROGRAM):
+        found.append(SYSTEM_PROGRAM)
+    return found
+
+
 def _jobs(options):
     build = Path(options.build).absolute()
-    asked = options.tests or sorted(path.name for path in build.glob("*")
-                                    if path.name.startswith(DEFAULT_PROGRAMS) and _runs(path))
+    asked = options.tests or _default_tests(build, options.flavour)
     if not asked:
         raise kernels.Unavailable(f"no test programs in {build}; build first, or name them")
     everywhere = dict(setting.partition("=")[::2] for setting in options.env)
     jobs = []
     for request in asked:
         name, _, spec = request.partition("=")
+        if name.partition(".")[0] == SYSTEM_PROGRAM:
+            jobs += _system_jobs(build, name.partition(".")[2], spec, everywhere, len(jobs))
+            continue
         if not _runs(build / name):
             raise kernels.Unavailable(f"{build / name} is not there; build it first")
         words = [spec] if spec else []
@@ -110,43 +130,76 @@ def _jobs(options):
     return jobs
 
 
+def _system_jobs(build, only, spec, environment, number):
+    """One for each machine: the cases with its name as a tag."""
+    if not _runs(build / SYSTEM_PROGRAM):
+        raise kernels.Unavailable(f"{build / SYSTEM_PROGRAM} is not there; build it first")
+    known = system_root.machines()
+    if only and only not in known:
+        raise kernels.Unavailable(f"no machine {only}; there are {', '.join(known)}")
+    jobs = []
+    for name in [only] if only else known:
+        words = [f"[{name}]{spec}"]
+        jobs.append(Job(f"{number + len(jobs):02}-{SYSTEM_PROGRAM}.{name}", build / SYSTEM_PROGRAM, words,
+                        cases.expected(build / SYSTEM_PROGRAM, words), environment, name))
+    return jobs
+
+
 def _runs(path):
     return path.is_file() and os.access(path, os.X_OK)
 
 
-def _run(name, jobs, options, results):
-    """Boots one kernel and returns its suites: (name, cases) for each job."""
-    say = lambda text: print(f"{name}: {text}", flush=True)
+def _run(name, which, jobs, options, results):
+    """Boots one machine with one kernel and returns its suites: (name, cases) for each job."""
+    label = f"{name}.{which}" if which else name
+    say = lambda text: print(f"{label}: {text}", flush=True)
     began = time.monotonic()
     cache = _cache()
     kernel = kernels.obtain(name, cache)
-    out = results / name
+    out = results / label
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     with tempfile.TemporaryDirectory(prefix="tollgate-vm-") as work:
-        initrd, disk = Path(work) / "initrd", Path(work) / "out.tar"
+        disk = Path(work) / "out.tar"
         nonce = secrets.token_hex(8)
-        _assemble(initrd, kernel, cache, jobs, options, nonce)
+        assemble = _assemble_system if which else _assemble_quick
+        initrd, disks = assemble(Path(work), kernel, cache, jobs, options, nonce)
         with open(disk, "wb") as file:
             file.truncate(OUTPUT_BYTES)
         say(f"{kernel.key}: booting after {time.monotonic() - began:.1f} s")
-        problem = machine.boot(kernel, initrd, disk, out / "console.log", f"VM-TEST-END {nonce}", options.timeout, say)
+        problem = machine.boot(kernel, initrd, [*disks, machine.Disk(disk)], out / "console.log",
+                               f"VM-TEST-END {nonce}", options.timeout, say)
         if problem is None and subprocess.run(["tar", "-xf", disk, "-C", out], check=False).returncode != 0:
             problem = "its output cannot be read"
-    suites = [(f"{name}/{job.name}", _settle(job, out)) for job in jobs]
+    suites = [(f"{label}/{job.name}", _settle(job, out)) for job in jobs]
     if complaint := problem or _complaint(out):
         say(complaint)
-        suites.append((f"{name}/machine", [cases.Case("(the machine)", cases.FAILED, details=[complaint])]))
+        suites.append((f"{label}/machine", [cases.Case("(the machine)", cases.FAILED, details=[complaint])]))
     say(f"done after {time.monotonic() - began:.1f} s")
     return suites
 
 
-def _assemble(initrd, kernel, cache, jobs, options, nonce):
+def _settings(options, nonce):
+    within = max(1, options.timeout - STARTUP_AND_END_SECONDS)
+    return f"NONCE={nonce}\nJOB_SECONDS={options.job_timeout}\nALL_SECONDS={within}\n"
+
+
+def _assemble_system(work, kernel, cache, jobs, options, nonce):
+    build = Path(options.build).absolute()
+    disk = work / "load.tar"
+    programs = [build / name for name in (SYSTEM_PROGRAM, *SYSTEM_PARTS)]
+    system_root.load(disk, jobs[0].machine, build, programs, {job.name: _script(job) for job in jobs},
+                     _settings(options, nonce))
+    initrd = initramfs.base(kernel, cache, initramfs.SYSTEM)
+    return initrd, [machine.Disk(system_root.root(kernel, cache), throwaway=True), machine.Disk(disk)]
+
+
+def _assemble_quick(work, kernel, cache, jobs, options, nonce):
+    initrd = work / "initrd"
     build = Path(options.build).absolute()
     programs = {job.program for job in jobs} | {build / name for name in PRODUCT if _runs(build / name)}
     scripts = {job.name: _script(job) for job in jobs}
-    within = max(1, options.timeout - STARTUP_AND_END_SECONDS)
-    settings = f"NONCE={nonce}\nJOB_SECONDS={options.job_timeout}\nALL_SECONDS={within}\n"
+    settings = _settings(options, nonce)
     with open(initrd, "wb") as file:
         base = initramfs.base(kernel, cache)
         file.write(base.read_bytes())
@@ -154,6 +207,7 @@ def _assemble(initrd, kernel, cache, jobs, options, nonce):
         initramfs.load(load, SOURCE, sorted(programs), scripts, settings)
         file.write(load.read_bytes())
         load.unlink()
+    return initrd, []
 
 
 def _script(job):

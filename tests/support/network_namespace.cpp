@@ -67,6 +67,10 @@ NetworkNamespace::NetworkNamespace() {
   if (back != 0) fail("setns back");
 }
 
+NetworkNamespace::NetworkNamespace(const std::string& path) : fd_{::open(path.c_str(), O_RDONLY | O_CLOEXEC)} {
+  if (fd_ < 0) fail(path);
+}
+
 NetworkNamespace::~NetworkNamespace() { ::close(fd_); }
 
 std::string NetworkNamespace::path() const {

@@ -11,6 +11,8 @@ namespace tollgate::test {
 class NetworkNamespace {
  public:
   NetworkNamespace();
+  // One that is there, by its path: "/run/netns/NAME".
+  explicit NetworkNamespace(const std::string& path);
   NetworkNamespace(const NetworkNamespace&) = delete;
   NetworkNamespace& operator=(const NetworkNamespace&) = delete;
   ~NetworkNamespace();
