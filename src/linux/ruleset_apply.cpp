@@ -67,6 +67,11 @@ bool queues_empty_in_time() {
   return waiting_packets() == 0;
 }
 
+std::string left_for_packets() {
+  return " is left, without effect: " + std::to_string(waiting_packets()) +
+         " packets wait in queues and would be dropped with it";
+}
+
 // --- nft ---------------------------------------------------------------------------------------
 
 constexpr const char* kTable = "table inet tollgate";
@@ -94,6 +99,12 @@ NftState nft_state() {
   return state;
 }
 
+// Whether this kernel has nft's queue statement. Asked with a chain that no hook has: a transaction that
+// fails takes its base chains back, and every packet that waits in the namespace is dropped with them.
+Done nft_queues() {
+  return run({"nft", "--check", "-f", "-"}, "table inet tollgate_probe { chain ask { queue num 0; }; }\n");
+}
+
 Done apply_nft(const Config& config) { return run({"nft", "-f", "-"}, render_nft(config)); }
 
 Done remove_nft() {
@@ -106,24 +117,36 @@ Done remove_nft() {
   }
   if (Done done = run({"nft", "-f", "-"}, flushes); !done.ok()) return done;
   if (!queues_empty_in_time()) {
-    const Done done = run({"nft", "-f", "-"}, std::string{"flush "} + kTable + "\n");
+    // Conntrack leaves its hooks with the last rule that uses it, and takes what waits along too.
+    const Done done = run({"nft", "-f", "-"}, std::string{"flush "} + kTable +
+                                                  "\nadd chain inet tollgate held\n"
+                                                  "add rule inet tollgate held ct state new return\n");
     if (!done.ok()) return done;
-    return ApplyError{std::string{kTable} + " is left, without rules: " + std::to_string(waiting_packets()) +
-                      " packets wait in queues and would be dropped with it"};
+    return ApplyError{std::string{kTable} + left_for_packets()};
   }
   return run({"nft", "-f", "-"}, std::string{"delete "} + kTable + "\n");
 }
 
+// An empty chain is listed with its head only.
+bool has_rules(const std::string& listed, const std::string& chain) {
+  const std::size_t start = listed.find("\tchain " + chain + " {\n");
+  if (start == std::string::npos) return false;
+  std::istringstream lines{listed.substr(start)};
+  std::string line;
+  std::getline(lines, line);
+  while (std::getline(lines, line) && line != "\t}") {
+    if (!line.starts_with("\t\ttype ")) return true;
+  }
+  return false;
+}
+
 bool nft_present() {
-  const NftState state = nft_state();
-  const auto has = [&](std::string_view chain) {
-    for (const std::string& name : state.chains) {
-      if (name == chain) return true;
-    }
-    return false;
-  };
-  return has("ask_input") && has("ask_output") && has("answer_input") && has("answer_output") &&
-         state.text.find("goto ask\n") != std::string::npos;
+  const std::string listed = nft_state().text;
+  for (const char* chain :
+       {"ask_input", "ask_output", "ask", "whole", "answer_input", "answer_output", "answer"}) {
+    if (!has_rules(listed, chain)) return false;
+  }
+  return listed.find("goto ask\n") != std::string::npos;
 }
 
 // --- iptables ----------------------------------------------------------------------------------
@@ -204,8 +227,26 @@ Done apply_family(const Tools& tools, const Config& config) {
   return true;
 }
 
-Done remove_chains(const Tools& tools, const IptablesDump& dump, std::string_view table) {
-  return restore(tools, removal_text(dump, table, {}));
+Done remove_chains(const Tools& tools, const IptablesDump& dump, std::string_view table,
+                   const IptablesDump& keep = {}) {
+  return restore(tools, removal_text(dump, table, keep));
+}
+
+// What stays while packets wait: a chain that nothing leads to and that uses conntrack, which leaves
+// its hooks with the last rule that does and takes what waits along; and what we noted.
+constexpr const char* kHeldChain = "TOLLGATE-HELD";
+constexpr const char* kHeld =
+    "*filter\n:TOLLGATE-HELD - [0:0]\n-A TOLLGATE-HELD -m conntrack --ctstate NEW -j RETURN\nCOMMIT\n";
+
+IptablesDump held(const IptablesDump& dump) {
+  IptablesDump keep;
+  for (const auto& [name, table] : dump) {
+    for (const std::string& chain : table.ours) {
+      if (chain.starts_with(kMadePrefix)) keep[name].ours.insert(chain);
+    }
+  }
+  keep["filter"].ours.insert(kHeldChain);
+  return keep;
 }
 
 // Built-in chains and tables that our own loading created and nobody uses. Leaving them does no harm,
@@ -246,11 +287,16 @@ Done remove_iptables() {
   // deleted would take it along.
   const bool empty = queues_empty_in_time();
   for (const Found& family : found) {
+    if (!empty) {
+      if (Done done = restore(family.tools, kHeld); !done.ok()) return done;
+    }
+    const IptablesDump keep = empty ? IptablesDump{} : held(family.dump);
     for (const char* table : {"nat", "filter"}) {
-      if (Done done = remove_chains(family.tools, family.dump, table); !done.ok()) return done;
+      if (Done done = remove_chains(family.tools, family.dump, table, keep); !done.ok()) return done;
     }
     if (empty) remove_made(family.tools, family.dump);
   }
+  if (!empty) return ApplyError{std::string{"chain "} + kHeldChain + left_for_packets()};
   return true;
 }
 
@@ -303,7 +349,8 @@ Result<Backend, ApplyError> apply_ruleset(const Config& config) {
     case Backend::automatic:
       break;
   }
-  auto first = nft();
+  const Done possible = nft_queues();
+  auto first = possible.ok() ? nft() : Result<Backend, ApplyError>{possible.error()};
   if (first.ok()) return first;
   auto second = iptables();
   if (second.ok()) return second;

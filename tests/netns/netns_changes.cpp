@@ -96,9 +96,9 @@ TEST_CASE("fail closed, rules kept: what is new is late, and nothing breaks") {
 TEST_CASE("IPv6 that appears later is filtered from its first packet") {
   Topology net;
   in(net.host, [] { write_setting("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1"); });
-  DaemonUnderTest daemon{net.host,
-                         {accepting_defaults() +
-                          rule("not there", "permanent-block", "address = \"" + kPeer.v6 + "\"")}};
+  DaemonUnderTest daemon{
+      net.host,
+      {accepting_defaults() + rule("not there", "permanent-block", "address = \"" + kPeer.v6 + "\"")}};
   const EchoServer on_peer{net.peer, kPeer.both(), kPort};
   const Inside host{net.host};
   REQUIRE(talk(Transport::tcp, {kPeer.v4, kPort}) == 0);
@@ -125,9 +125,8 @@ void plug(const Topology& net, const std::string& link) {
 
 TEST_CASE("interfaces come, change their names and go, and rules know them by the names they have") {
   Topology net;
-  DaemonUnderTest daemon{net.host,
-                         {accepting_defaults() +
-                          rule("not by this", "permanent-block", "interface = \"shut*\"")}};
+  DaemonUnderTest daemon{
+      net.host, {accepting_defaults() + rule("not by this", "permanent-block", "interface = \"shut*\"")}};
   const Inside host{net.host};
   const auto talk_to = [](std::uint16_t port) { return talk(Transport::tcp, {"10.79.0.2", port}); };
   for (int round = 0; round < 3; ++round) {
@@ -148,8 +147,8 @@ TEST_CASE("interfaces come, change their names and go, and rules know them by th
   for (const FlowEntry& flow : daemon.flows()) {
     if (flow.destination_port == 7010) ++seen[flow.interface];
   }
-  REQUIRE(seen == std::map<std::string, int>{
-                      {"late0", 3}, {"shut0", 3}, {"open0", 1}, {"open1", 1}, {"open2", 1}});
+  REQUIRE(seen ==
+          std::map<std::string, int>{{"late0", 3}, {"shut0", 3}, {"open0", 1}, {"open1", 1}, {"open2", 1}});
 }
 
 TEST_CASE("from the first packet after the start: no connection is made that the policy refuses") {
