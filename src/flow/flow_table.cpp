@@ -65,8 +65,7 @@ FlowIndex FlowTable::insert_new(const FlowKey& key, const FiveTuple& tuple, Time
     index = used_++;
     if (index / kChunk == chunks_.size()) add_chunk();
   }
-  Flow& flow = at(index);
-  flow = Flow{};
+  Flow& flow = *std::construct_at(&at(index));
   flow.id = FlowId{++last_id_};
   flow.tuple = tuple;
   flow.first_seen = now;
@@ -78,9 +77,8 @@ FlowIndex FlowTable::insert_new(const FlowKey& key, const FiveTuple& tuple, Time
 }
 
 void FlowTable::add_chunk() {
-  Flow* const chunk = static_cast<Flow*>(memory_->allocate(kChunk * sizeof(Flow), kAlignment));
-  std::uninitialized_default_construct_n(chunk, kChunk);
-  chunks_.push_back(chunk);
+  // Not written to before a flow takes its place: what is not used costs no memory.
+  chunks_.push_back(static_cast<Flow*>(memory_->allocate(kChunk * sizeof(Flow), kAlignment)));
 }
 
 void FlowTable::touch(FlowIndex index, Time now) {

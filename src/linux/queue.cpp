@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "conntrack_message.hpp"
+#include "netlink_batch.hpp"
 #include "netlink_reader.hpp"
 #include "netlink_socket.hpp"
 #include "queue_answer.hpp"
@@ -28,6 +29,8 @@ namespace {
 
 // A whole packet (65,531 bytes at most, BIG TCP too) and everything that is said about it.
 constexpr std::size_t kReceiveBuffer = 0xffff + 8192;
+// Packets that are taken by one call.
+constexpr unsigned kBatch = 16;
 // One verdict with both marks takes 64 bytes. Past this they are sent, well below what the kernel
 // takes in one datagram (SO_SNDBUF).
 constexpr std::size_t kSendThreshold = 32 * 1024;
@@ -65,7 +68,7 @@ class NetfilterQueue final : public PacketQueue {
         early_{std::move(early)},
         statistics_{open_queue_statistics()},
         marks_{std::size_t{options.max_length} * kQueueCount},
-        in_(kReceiveBuffer),
+        in_{kBatch, kReceiveBuffer},
         out_(kSendThreshold + kVerdictRoom) {}
 
   int fd() const override { return socket_.fd(); }
@@ -89,7 +92,7 @@ class NetfilterQueue final : public PacketQueue {
   EarlyDatagrams early_;
   FileDescriptor statistics_;
   WaitingMarks marks_;
-  std::vector<std::uint8_t> in_;
+  NetlinkBatch in_;
   std::vector<char> out_;
   std::size_t out_size_ = 0;
   std::uint64_t out_count_ = 0;
@@ -136,20 +139,26 @@ void NetfilterQueue::on_early(const std::function<void(const PacketQueued&)>& ea
 
 bool NetfilterQueue::receive(unsigned budget, const std::function<void(const PacketQueued&)>& each) {
   if (!early_.empty()) on_early(each);
-  for (; budget > 0; --budget) {
-    const NetlinkSocket::Received received = socket_.receive(in_);
-    switch (received.read) {
-      case NetlinkSocket::Read::datagram:
+  while (budget > 0) {
+    const NetlinkBatch::Taken taken = in_.receive(socket_, budget);
+    for (unsigned i = 0; i < taken.count; ++i) {
+      const NetlinkSocket::Received received = in_.at(i);
+      if (received.read == NetlinkSocket::Read::datagram) {
         on_datagram(received.bytes, each);
+      } else {
+        ++counters_.undecodable;
+      }
+    }
+    budget -= taken.count;
+    switch (taken.last) {
+      case NetlinkSocket::Read::datagram:
         break;
-      case NetlinkSocket::Read::empty:
-        return false;
       case NetlinkSocket::Read::overrun:
         ++counters_.enobufs;
+        --budget;
         break;
       case NetlinkSocket::Read::ignored:
-        ++counters_.undecodable;
-        break;
+      case NetlinkSocket::Read::empty:
       case NetlinkSocket::Read::failed:
         return false;
     }

@@ -105,6 +105,7 @@ class Writer {
     const std::string_view chain = chain_of(place);
     loopback(place);
     rule(chain, any_packet_mark() + " -j " + name("ANSWER"));
+    rule(chain, ct_mark(FlowMark::accept) + " -j RETURN");
     // The refusal of a blocked flow's packet belongs to that flow, and is not refused in its turn.
     if (place == Place::output) {
       rule(chain, refusal_error() + " " + ct_mark(FlowMark::block) + std::string{kKernelSent} + " -j RETURN");
@@ -231,6 +232,9 @@ class Writer {
     const bool asked_before = config_.reroute_arriving && place != Place::output;
     rule(chain, any_packet_mark() + (asked_before ? " -j RETURN" : " " + clear()));
     rule(chain, ct_mark(FlowMark::accept) + " -j RETURN");
+    // A short way for the most: none of what follows concerns a plain TCP packet of an undecided flow.
+    rule(chain, "-p tcp -m conntrack --ctstate NEW,ESTABLISHED " + ct_mark(FlowMark::undecided) + " -g " +
+                    name("ASK"));
     keep_alive(place);
     invalid(chain);
     for (const FlowMark mark : {FlowMark::block, FlowMark::drop, FlowMark::nameserver, FlowMark::tunnel}) {

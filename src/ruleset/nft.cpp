@@ -130,6 +130,7 @@ class Writer {
     open("answer", place, "filter", 0);
     loopback(place);
     rule(any_packet_mark() + " jump answer");
+    rule(ct_mark(FlowMark::accept) + " accept");
     // The refusal of a blocked flow's packet belongs to that flow, and is not refused in its turn.
     refusals(place, ct_mark(FlowMark::block) + " ");
     rule(ct_mark(FlowMark::block) + " goto blocked");
@@ -224,6 +225,8 @@ class Writer {
     const bool asked_before = config_.reroute_arriving && place != Place::output;
     rule(any_packet_mark() + (asked_before ? " accept" : " " + clear()));
     rule(ct_mark(FlowMark::accept) + " accept");
+    // A short way for the most: none of what follows concerns a plain TCP packet of an undecided flow.
+    rule("meta l4proto tcp ct state new,established " + ct_mark(FlowMark::undecided) + " goto ask");
     keep_alive(place);
     if (config_.log_invalid) rule("ct state invalid limit rate 10/minute log prefix \"tollgate invalid: \"");
     rule(std::string{"ct state invalid "} + (config_.invalid == InvalidHandling::drop ? "drop" : "accept"));
