@@ -179,9 +179,9 @@ def _run(name, which, jobs, options, results):
     return suites
 
 
-def _settings(options, nonce):
+def _settings(options, nonce, one_job=False):
     within = max(1, options.timeout - STARTUP_AND_END_SECONDS)
-    return f"NONCE={nonce}\nJOB_SECONDS={options.job_timeout}\nALL_SECONDS={within}\n"
+    return f"NONCE={nonce}\nJOB_SECONDS={within if one_job else options.job_timeout}\nALL_SECONDS={within}\n"
 
 
 def _assemble_system(work, kernel, cache, jobs, options, nonce):
@@ -189,7 +189,7 @@ def _assemble_system(work, kernel, cache, jobs, options, nonce):
     disk = work / "load.tar"
     programs = [build / name for name in (SYSTEM_PROGRAM, *SYSTEM_PARTS)]
     system_root.load(disk, jobs[0].machine, build, programs, {job.name: _script(job) for job in jobs},
-                     _settings(options, nonce))
+                     _settings(options, nonce, one_job=True))
     initrd = initramfs.base(kernel, cache, initramfs.SYSTEM)
     return initrd, [machine.Disk(system_root.root(kernel, cache), throwaway=True), machine.Disk(disk)]
 

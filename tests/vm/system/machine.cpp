@@ -10,6 +10,12 @@
 #include "topology.hpp"
 
 namespace tollgate::test {
+namespace {
+
+// The world has two names, and is the first one unless something else is said.
+Endpoint first_name(const std::string& to) { return {to == kHost.v4 ? kPeer.v4 : kPeer.v6, 0}; }
+
+}  // namespace
 
 Said say(const std::string& command) {
   Said said;
@@ -101,20 +107,22 @@ int Cable::out(Transport transport, const std::string& address) const {
 
 int Cable::in(Transport transport, const std::string& address) const {
   const Inside inside{world};
-  return talk(transport, {address, port});
+  return talk(transport, {address, port}, first_name(address));
 }
 
-Socket Cable::connect_out(const std::string& address) const {
-  Socket socket = begin(Transport::tcp, {address, port});
+Socket Cable::connect(const std::string& address, const std::optional<Endpoint>& from) const {
+  Socket socket = begin(Transport::tcp, {address, port}, from);
   if (const int error = finish_connect(socket); error != 0) {
     throw std::runtime_error{"no connection to " + address + ": " + std::to_string(error)};
   }
   return socket;
 }
 
+Socket Cable::connect_out(const std::string& address) const { return connect(address, {}); }
+
 Socket Cable::connect_in(const std::string& address) const {
   const Inside inside{world};
-  return connect_out(address);
+  return connect(address, first_name(address));
 }
 
 bool goes_on(const Socket& stream) { return exchange(stream, Transport::tcp, 64 * 1024) == 0; }

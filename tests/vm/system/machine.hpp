@@ -4,6 +4,7 @@
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,24 @@ struct Cable {
   // A TCP connection; throws when there is none.
   Socket connect_out(const std::string& address) const;
   Socket connect_in(const std::string& address) const;
+
+ private:
+  Socket connect(const std::string& address, const std::optional<Endpoint>& from) const;
+};
+
+// A file that has another text for as long as this lives.
+class Rewritten {
+ public:
+  Rewritten(std::string path, const std::string& text) : path_{std::move(path)}, before_{read_file(path_)} {
+    write_file(path_, text);
+  }
+  Rewritten(const Rewritten&) = delete;
+  Rewritten& operator=(const Rewritten&) = delete;
+  ~Rewritten() { write_file(path_, before_); }
+
+ private:
+  std::string path_;
+  std::string before_;
 };
 
 // A lot of bytes there and back, each compared.
