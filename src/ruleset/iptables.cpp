@@ -86,6 +86,7 @@ class Writer {
     if (config_.forward) declare("FORWARD");
     declare("OUTPUT");
     declare("ANSWER");
+    declare("ACCEPTED");
     declare("BLOCKED");
     if (any_target(config_, family_)) declare("REROUTED");
     declare("REFUSE");
@@ -101,8 +102,14 @@ class Writer {
     line("COMMIT");
   }
 
+  // What nearly every packet is: of an accepted flow, with nothing to say. One rule a stage.
+  void carried(std::string_view chain) {
+    rule(chain, packet_mark(FlowMark::undecided) + " " + ct_mark(FlowMark::accept) + " -j RETURN");
+  }
+
   void carry_out(Place place) {
     const std::string_view chain = chain_of(place);
+    carried(chain);
     loopback(place);
     rule(chain, any_packet_mark() + " -j " + name("ANSWER"));
     rule(chain, ct_mark(FlowMark::accept) + " -j RETURN");
@@ -141,9 +148,14 @@ class Writer {
 
   // A packet that comes from the queue with our bits in its mark.
   void answer() {
+    const std::string save =
+        "-j CONNMARK --save-mark --nfmask " + field_.mask() + " --ctmask " + field_.mask();
+    rule("ACCEPTED", save);
+    rule("ACCEPTED", clear());
+    rule("ANSWER", packet_mark(FlowMark::accept) + " -g " + name("ACCEPTED"));
     rule("ANSWER", packet_mark(FlowMark::block_packet) + " -g " + name("REFUSE"));
     rule("ANSWER", packet_mark(FlowMark::drop_packet) + " -j DROP");
-    rule("ANSWER", "-j CONNMARK --save-mark --nfmask " + field_.mask() + " --ctmask " + field_.mask());
+    rule("ANSWER", save);
     rule("ANSWER", packet_mark(FlowMark::block) + " -g " + name("REFUSE"));
     rule("ANSWER", packet_mark(FlowMark::drop) + " -j DROP");
     rule("ANSWER", clear());
@@ -227,19 +239,21 @@ class Writer {
 
   void ask(Place place) {
     const std::string_view chain = chain_of(place);
+    carried(chain);
     loopback(place);
     // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
     const bool asked_before = config_.reroute_arriving && place != Place::output;
     rule(chain, any_packet_mark() + (asked_before ? " -j RETURN" : " " + clear()));
-    rule(chain, ct_mark(FlowMark::accept) + " -j RETURN");
-    // A short way for the most: none of what follows concerns a plain TCP packet of an undecided flow.
+    // A short way for first packets: none of what follows concerns a plain TCP packet of an undecided flow.
     rule(chain, "-p tcp -m conntrack --ctstate NEW,ESTABLISHED " + ct_mark(FlowMark::undecided) + " -g " +
                     name("ASK"));
+    rule(chain, ct_mark(FlowMark::accept) + " -j RETURN");
     keep_alive(place);
     invalid(chain);
     for (const FlowMark mark : {FlowMark::block, FlowMark::drop, FlowMark::nameserver, FlowMark::tunnel}) {
       rule(chain, ct_mark(mark) + " -j RETURN");
     }
+    rule(chain, ct_mark(FlowMark::inspect) + " -g " + name("WHOLE"));
     rule(chain, "-g " + name("ASK"));
   }
 
@@ -297,7 +311,6 @@ class Writer {
 
   // What has no conntrack entry matches none of the conntrack rules and goes to the plain queue.
   void queues() {
-    rule("ASK", ct_mark(FlowMark::inspect) + " -g " + name("WHOLE"));
     names_to("ASK", "-g " + name("WHOLE"));
     rule("ASK", "-m conntrack --ctdir REPLY " + queue(queue_bit::reply));
     rule("ASK", queue(0));

@@ -104,12 +104,18 @@ class Writer {
 
   // A packet that comes from the queue with our bits in its mark.
   void answer() {
+    open("accepted");
+    rule("ct mark set ct mark & " + field_.others() + " | " + field_.value(FlowMark::accept));
+    rule(clear());
+    rule("accept");
+    close();
     open("answer");
+    rule(packet_mark(FlowMark::accept) + " goto accepted");
     rule(packet_mark(FlowMark::block_packet) + " goto refuse");
     rule(packet_mark(FlowMark::drop_packet) + " drop");
     // One rule a value: older kernels cannot combine two registers.
-    for (const FlowMark mark : {FlowMark::accept, FlowMark::block, FlowMark::drop, FlowMark::inspect,
-                                FlowMark::nameserver, FlowMark::tunnel}) {
+    for (const FlowMark mark :
+         {FlowMark::block, FlowMark::drop, FlowMark::inspect, FlowMark::nameserver, FlowMark::tunnel}) {
       rule(packet_mark(mark) + " ct mark set ct mark & " + field_.others() + " | " + field_.value(mark));
     }
     rule(packet_mark(FlowMark::block) + " goto refuse");
@@ -126,8 +132,12 @@ class Writer {
     close();
   }
 
+  // What nearly every packet is: of an accepted flow, with nothing to say. One rule a stage.
+  void carried() { rule(packet_mark(FlowMark::undecided) + " " + ct_mark(FlowMark::accept) + " accept"); }
+
   void carry_out(Place place) {
     open("answer", place, "filter", 0);
+    carried();
     loopback(place);
     rule(any_packet_mark() + " jump answer");
     rule(ct_mark(FlowMark::accept) + " accept");
@@ -220,19 +230,21 @@ class Writer {
 
   void ask(Place place) {
     open("ask", place, "filter", -150);
+    carried();
     loopback(place);
     // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
     const bool asked_before = config_.reroute_arriving && place != Place::output;
     rule(any_packet_mark() + (asked_before ? " accept" : " " + clear()));
-    rule(ct_mark(FlowMark::accept) + " accept");
-    // A short way for the most: none of what follows concerns a plain TCP packet of an undecided flow.
+    // A short way for first packets: none of what follows concerns a plain TCP packet of an undecided flow.
     rule("meta l4proto tcp ct state new,established " + ct_mark(FlowMark::undecided) + " goto ask");
+    rule(ct_mark(FlowMark::accept) + " accept");
     keep_alive(place);
     if (config_.log_invalid) rule("ct state invalid limit rate 10/minute log prefix \"tollgate invalid: \"");
     rule(std::string{"ct state invalid "} + (config_.invalid == InvalidHandling::drop ? "drop" : "accept"));
     rule("ct mark & " + field_.mask() + " { " + field_.value(FlowMark::block) + ", " +
          field_.value(FlowMark::drop) + ", " + field_.value(FlowMark::nameserver) + ", " +
          field_.value(FlowMark::tunnel) + " } accept");
+    rule(ct_mark(FlowMark::inspect) + " goto whole");
     rule("goto ask");
     close();
   }
@@ -271,7 +283,6 @@ class Writer {
     rule(queue(queue_bit::whole));
     close();
     open("ask");
-    rule(ct_mark(FlowMark::inspect) + " goto whole");
     rule("meta l4proto { tcp, udp } th dport 53 goto whole");
     rule("meta l4proto { tcp, udp } th sport 53 goto whole");
     rule("ct direction reply " + queue(queue_bit::reply));

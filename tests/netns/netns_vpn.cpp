@@ -79,15 +79,13 @@ class Tunnel {
   TemporaryDirectory files_;
 };
 
-// What leaves the host by its link, seen after everybody else: all, what carries bits of ours, what
+// What leaves the host by its link, seen after everybody else: what carries bits of ours, and what
 // carries wg-quick's mark and nothing else.
 void watch_leaving() {
-  must_run(
-      {"nft",
-       "table inet watch {\ncounter all { }\ncounter ours { }\ncounter tunnel { }\nchain c {\ntype filter "
-       "hook postrouting priority 300; policy accept;\noifname != \"wan0\" accept\ncounter name "
-       "\"all\"\nmeta mark and 0x0f000000 != 0 counter name \"ours\"\nmeta mark 51820 counter name "
-       "\"tunnel\"\n}\n}"});
+  must_run({"nft",
+            "table inet watch {\ncounter ours { }\ncounter tunnel { }\nchain c {\ntype filter hook "
+            "postrouting priority 300; policy accept;\noifname != \"wan0\" accept\nmeta mark and 0x0f000000 "
+            "!= 0 counter name \"ours\"\nmeta mark 51820 counter name \"tunnel\"\n}\n}"});
 }
 
 std::uint64_t counted(const std::string& counter) {
