@@ -76,13 +76,20 @@ def _read(element):
 
 
 def _failures(element):
-    lines = []
+    lines, known = [], []
     for bad in element.iter():
+        if bad.tag == "Info":  # what the test said of itself; stands in front of what it is about
+            known.append("with " + (bad.text or "").strip())
+            continue
         if bad.tag == "Expression" and bad.get("success") == "false":
             texts = [" ".join((bad.findtext(part) or "").split()) for part in ("Original", "Expanded", "Exception")]
             lines.append(f"{bad.get('filename')}:{bad.get('line')}: " + " | ".join(t for t in texts if t))
         elif bad.tag in ("Failure", "FatalErrorCondition") or (bad.tag == "Exception" and bad.get("line")):
             lines.append(f"{bad.get('filename')}:{bad.get('line')}: {(bad.text or '').strip()}")
+        else:
+            continue
+        lines += known
+        known = []
     return lines
 
 
