@@ -34,6 +34,9 @@ T opened(Result<T, std::string> result) {
   return std::move(result.value());
 }
 
+// What the child says that takes the rules away; one that was killed says nothing.
+constexpr const char* kRemoved = "removed";
+
 std::string plural(std::uint64_t count, const char* one) {
   return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
 }
@@ -149,10 +152,10 @@ void Daemon::stop() {
         loop_,
         [] {
           const auto removed = remove_ruleset();
-          return removed.ok() ? std::string{} : removed.error().message;
+          return removed.ok() ? std::string{kRemoved} : removed.error().message;
         },
-        [this](const std::string& problem) {
-          if (!problem.empty()) left_behind(problem);
+        [this](const std::string& said) {
+          if (said != kRemoved) left_behind(said.empty() ? "their removal was killed" : said);
           finish();
         });
   } catch (const std::exception& problem) {

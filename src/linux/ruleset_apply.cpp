@@ -276,8 +276,12 @@ Done remove_iptables() {
   };
   std::vector<Found> found;
   for (const Tools& tools : families()) {
-    auto saved = dump(tools);
-    if (saved.ok() && any_of_ours(*saved)) found.push_back({tools, std::move(*saved)});
+    const auto listed = run_command({tools.save}, "", kCommandLimit);
+    // Killed: it says nothing about what is loaded. Any other failure: no such tables, or no such tool.
+    if (listed.ok() && listed->status > 128) return ApplyError{complaint(tools.save, listed)};
+    if (!listed.ok() || !listed->ok()) continue;
+    IptablesDump loaded_now = parse_iptables(listed->out);
+    if (any_of_ours(loaded_now)) found.push_back({tools, std::move(loaded_now)});
   }
   if (found.empty()) return false;
   for (const Found& family : found) {

@@ -282,7 +282,8 @@ TEST_CASE("backend iptables under the unit: the same user can load it", "[live]"
     require_refused(cable);
     require_passing(cable);
     must("systemctl stop tollgated");
-    const std::string left = must("iptables-save; ip6tables-save");
+    CHECK(unit(kUnit, "Result")["Result"] == "success");
+    const std::string left = must("iptables-save; ip6tables-save; nft list ruleset");
     INFO(left);
     CHECK(left.find("TOLLGATE") == std::string::npos);
   }

@@ -46,7 +46,7 @@ class Talk {
         }
         ++turns_;
         // Leaves the emulated processors something for the programs that are being started.
-        std::this_thread::sleep_for(std::chrono::milliseconds{5});
+        std::this_thread::sleep_for(std::chrono::milliseconds{10});
       }
     } catch (const std::exception& problem) {
       wrong_ = problem.what();
