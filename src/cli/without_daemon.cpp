@@ -96,10 +96,15 @@ int run_ruleset_print(const Invocation& asked, Page& page) {
     page.out << render_nft(config);
     return 0;
   }
-  if (!asked.family) {
-    throw Failure{Exit::usage, "iptables rules are of one family: say --family ipv4 or --family ipv6"};
+  if (asked.family) {
+    page.out << render_iptables(config, *asked.family == "ipv4" ? Family::ipv4 : Family::ipv6);
+    return 0;
   }
-  page.out << render_iptables(config, *asked.family == "ipv4" ? Family::ipv4 : Family::ipv6);
+  // To be read; to be loaded they are wanted one by one.
+  page.out << "# IPv4, for iptables-restore --noflush (--family ipv4 prints these alone)\n"
+           << render_iptables(config, Family::ipv4)
+           << "\n# IPv6, for ip6tables-restore --noflush (--family ipv6 prints these alone)\n"
+           << render_iptables(config, Family::ipv6);
   return 0;
 }
 
