@@ -37,11 +37,8 @@ class Setup {
   int ask(const nlmsghdr* message);
   std::optional<int> find_answer(std::span<const std::uint8_t> datagram);
 
-  int bind(std::uint16_t queue);
-  int set_flags(std::uint16_t queue, bool conntrack);
-  int set_copy_range(std::uint16_t queue);
-  Result<MarkPath, std::string> choose_path();
-  std::string refused(const char* what, std::uint16_t queue, int error) const;
+  int bind(std::uint16_t queue, bool conntrack);
+  Result<MarkPath, std::string> bind_first();
   std::string bind_refused(std::uint16_t queue, int error) const;
 
   NetlinkSocket& socket_;
@@ -90,34 +87,22 @@ int Setup::ask(const nlmsghdr* message) {
   }
 }
 
-int Setup::bind(std::uint16_t queue) {
-  nlmsghdr* const message = request(queue);
-  nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
-  return ask(message);
-}
-
-int Setup::set_flags(std::uint16_t queue, bool conntrack) {
-  nlmsghdr* const message = request(queue);
+// Everything in one message: between its binding and its copy range a queue drops what comes, and when
+// the daemon was only restarted the rules are there and packets come. The kernel looks whether it has
+// the flags before it does anything (nfqnl_recv_config), so a refusal leaves no half-made queue.
+int Setup::bind(std::uint16_t queue, bool conntrack) {
+  const bool whole = ((queue - options_.first) & queue_bit::whole) != 0;
   std::uint32_t flags = NFQA_CFG_F_GSO | NFQA_CFG_F_UID_GID;
   if (options_.fail_open) flags |= NFQA_CFG_F_FAIL_OPEN;
   if (conntrack) flags |= NFQA_CFG_F_CONNTRACK;
+  nlmsghdr* const message = request(queue);
+  nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
+  nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET,
+                           whole ? kWholePacket : static_cast<int>(options_.copy_range));
   mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
   mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(kFlagsOfOurs));
   nfq_nlmsg_cfg_put_qmaxlen(message, options_.max_length);
   return ask(message);
-}
-
-int Setup::set_copy_range(std::uint16_t queue) {
-  const bool whole = ((queue - options_.first) & queue_bit::whole) != 0;
-  nlmsghdr* const message = request(queue);
-  nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET,
-                           whole ? kWholePacket : static_cast<int>(options_.copy_range));
-  return ask(message);
-}
-
-std::string Setup::refused(const char* what, std::uint16_t queue, int error) const {
-  return std::string{"the kernel refused to "} + what + " of queue " + std::to_string(queue) + ": " +
-         error_text(error);
 }
 
 std::string Setup::bind_refused(std::uint16_t queue, int error) const {
@@ -132,45 +117,34 @@ std::string Setup::bind_refused(std::uint16_t queue, int error) const {
   return bind + error_text(error);
 }
 
-// Sets the flags of the first queue and learns on the way whether the kernel gives conntrack data
-// with the packet and takes it with the verdict (CONFIG_NETFILTER_NETLINK_GLUE_CT).
-Result<MarkPath, std::string> Setup::choose_path() {
+// Learns on the way whether the kernel gives conntrack data with the packet and takes it with the
+// verdict (CONFIG_NETFILTER_NETLINK_GLUE_CT).
+Result<MarkPath, std::string> Setup::bind_first() {
   const std::uint16_t queue = options_.first;
   if (options_.mark_path != MarkPath::packet) {
-    int error = set_flags(queue, true);
-    if (error == EAGAIN) error = set_flags(queue, true);  // the kernel has just loaded the module
+    int error = bind(queue, true);
+    if (error == EAGAIN) error = bind(queue, true);  // the kernel has just loaded the module
     if (error == 0) return MarkPath::conntrack;
-    if (error != EOPNOTSUPP) return refused("set the flags", queue, error);
+    if (error != EOPNOTSUPP) return bind_refused(queue, error);
     if (options_.mark_path == MarkPath::conntrack) {
       return std::string{
           "mark_path = \"conntrack\" asks for conntrack data in queued packets and this kernel gives none "
           "(CONFIG_NETFILTER_NETLINK_GLUE_CT, nf_conntrack_netlink); use \"auto\" or \"packet\""};
     }
   }
-  if (const int error = set_flags(queue, false); error != 0) return refused("set the flags", queue, error);
+  if (const int error = bind(queue, false); error != 0) return bind_refused(queue, error);
   return MarkPath::packet;
 }
 
 Result<MarkPath, std::string> Setup::run() {
   const int end = options_.first + kQueueCount;
   if (end > 0x10000) return std::string{"queue numbers end at 65535"};
-  const auto last = static_cast<std::uint16_t>(end - 1);
-  for (int queue = options_.first; queue <= last; ++queue) {
-    const auto number = static_cast<std::uint16_t>(queue);
-    if (const int error = bind(number); error != 0) return bind_refused(number, error);
-  }
-  Result<MarkPath, std::string> path = choose_path();
+  const Result<MarkPath, std::string> path = bind_first();
   if (!path) return path;
-  for (int queue = options_.first + 1; queue <= last; ++queue) {
+  for (int queue = options_.first + 1; queue < end; ++queue) {
     const auto number = static_cast<std::uint16_t>(queue);
-    const int error = set_flags(number, *path == MarkPath::conntrack);
-    if (error != 0) return refused("set the flags", number, error);
-  }
-  // Last: from its copy range on a queue takes packets.
-  for (int queue = options_.first; queue <= last; ++queue) {
-    const auto number = static_cast<std::uint16_t>(queue);
-    if (const int error = set_copy_range(number); error != 0)
-      return refused("set the copy range", number, error);
+    const int error = bind(number, *path == MarkPath::conntrack);
+    if (error != 0) return bind_refused(number, error);
   }
   return path;
 }
