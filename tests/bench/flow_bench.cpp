@@ -2,8 +2,10 @@
 // A packet on its way to its flow: parse, look up, insert, expire; and what a flow costs.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <memory>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "../support/packet_builder.hpp"
@@ -45,26 +47,31 @@ FlowTable& million() {
   return *table;
 }
 
-// SYNs of flows that are there, in random order, each with bytes of its own: as cold as real ones.
-std::vector<test::Bytes> packets() {
-  std::mt19937 random{1};
-  std::vector<test::Bytes> made;
-  for (int i = 0; i < 1 << 16; ++i) {
-    const FiveTuple tuple = numbered(static_cast<std::uint32_t>(random() % kMillion));
-    made.push_back(
-        test::PacketBuilder{tuple.source_address().to_string(), tuple.destination_address().to_string()}
-            .tcp(tuple.source_port, tuple.destination_port)
-            .build());
+// The SYN of a flow that is there, in random order. Its bytes are warm, as those of a queued packet are:
+// recvmmsg has just written them. The flow and its place in the index are as cold as they come.
+class Arriving {
+ public:
+  std::span<const std::uint8_t> next() {
+    const auto n = static_cast<std::uint32_t>(random_() % kMillion);
+    const FiveTuple tuple = numbered(n);
+    std::copy_n(tuple.destination.begin(), 4, bytes_.begin() + kDestination);
+    bytes_[kSourcePort] = static_cast<std::uint8_t>(tuple.source_port >> 8);
+    bytes_[kSourcePort + 1] = static_cast<std::uint8_t>(tuple.source_port & 0xff);
+    return bytes_;
   }
-  return made;
-}
+
+ private:
+  static constexpr std::size_t kDestination = 16, kSourcePort = 20;  // in an IPv4 header without options
+  std::minstd_rand random_{1};
+  test::Bytes bytes_ = test::PacketBuilder{"10.0.0.1", "10.0.0.2"}.tcp(1, 443).build();
+};
 
 void parse_and_look_up_among_a_million(benchmark::State& state) {
   const FlowTable& table = million();
-  const std::vector<test::Bytes> made = packets();
-  std::size_t next = 0, found = 0;
+  Arriving arriving;
+  std::size_t found = 0;
   for (auto _ : state) {
-    const auto packet = parse_packet(made[next++ % made.size()]);
+    const auto packet = parse_packet(arriving.next());
     found += table.find(FlowKey{FiveTuple::of(packet->endpoints)}) != kNoFlow ? 1 : 0;
   }
   if (found != static_cast<std::size_t>(state.iterations())) state.SkipWithError("a flow was not found");
