@@ -15,22 +15,22 @@
 namespace tollgate {
 
 struct QueueOptions {
-  std::uint16_t first = 4200;             // first .. first + kQueueCount - 1 are bound
+  std::uint16_t first = 4200;  // first .. first + kQueueCount - 1 are bound
   std::uint32_t max_length = 4096;
-  std::uint32_t copy_range = 192;         // of queues without queue_bit::whole; those copy 65535
+  std::uint32_t copy_range = 192;  // of queues without queue_bit::whole; those copy 65535
   std::uint32_t socket_buffer = 8 << 20;
-  bool fail_open = false;                 // NFQA_CFG_F_FAIL_OPEN
+  bool fail_open = false;  // NFQA_CFG_F_FAIL_OPEN
   MarkPath mark_path = MarkPath::automatic;
   std::uint32_t mark_mask = 0x0f000000;
 };
 
 struct QueueCounters {
   std::uint64_t received = 0;
-  std::uint64_t enobufs = 0;          // the socket overran: packets were lost (queue open or closed)
-  std::uint64_t undecodable = 0;      // netlink messages that make no sense
-  std::uint64_t verdict_errors = 0;   // the kernel refused a verdict (the packet had gone)
-  std::uint64_t kernel_dropped = 0;   // /proc/net/netfilter/nfnetlink_queue, queue_dropped
-  std::uint64_t user_dropped = 0;     // same, queue_user_dropped
+  std::uint64_t enobufs = 0;         // the socket overran: packets were lost (queue open or closed)
+  std::uint64_t undecodable = 0;     // netlink messages that make no sense
+  std::uint64_t verdict_errors = 0;  // the kernel refused a verdict (the packet had gone)
+  std::uint64_t kernel_dropped = 0;  // /proc/net/netfilter/nfnetlink_queue, queue_dropped
+  std::uint64_t user_dropped = 0;    // same, queue_user_dropped
 };
 
 // The names of interfaces, as the kernel numbers them. "" when it is gone or was never there.

@@ -67,7 +67,8 @@ NetworkNamespace::NetworkNamespace() {
   if (back != 0) fail("setns back");
 }
 
-NetworkNamespace::NetworkNamespace(const std::string& path) : fd_{::open(path.c_str(), O_RDONLY | O_CLOEXEC)} {
+NetworkNamespace::NetworkNamespace(const std::string& path)
+    : fd_{::open(path.c_str(), O_RDONLY | O_CLOEXEC)} {
   if (fd_ < 0) fail(path);
 }
 

@@ -61,19 +61,19 @@ struct FieldMatch {
 
 // One [[rule]], checked. Every field that is given must match; within a field any value will do.
 struct Rule {
-  std::string name;        // as written, or "FILE:LINE" when it has none
+  std::string name;  // as written, or "FILE:LINE" when it has none
   std::string file;
-  std::uint32_t line = 0;  // of [[rule]]
-  DirectionSet directions; // never empty: without the key, all three
+  std::uint32_t line = 0;   // of [[rule]]
+  DirectionSet directions;  // never empty: without the key, all three
   std::vector<Protocol> protocols;
-  std::vector<PortRange> ports;         // destination port of the flow
+  std::vector<PortRange> ports;  // destination port of the flow
   std::vector<PortRange> source_ports;
   AddressMatch source;
   AddressMatch destination;
-  AddressMatch address;    // the remote end: destination outbound and forward, source inbound
-  FieldMatch<std::string> interfaces;   // globs: * and ?
-  FieldMatch<std::uint32_t> users;      // uids
-  FieldMatch<std::uint32_t> groups;     // gids
+  AddressMatch address;                // the remote end: destination outbound and forward, source inbound
+  FieldMatch<std::string> interfaces;  // globs: * and ?
+  FieldMatch<std::uint32_t> users;     // uids
+  FieldMatch<std::uint32_t> groups;    // gids
   std::optional<bool> reauthorize;
   Verdict verdict = Verdict::accept;
   // The earliest stage at which everything the rule speaks of can be known: communication when it

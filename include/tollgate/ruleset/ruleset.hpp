@@ -24,7 +24,7 @@ struct IptablesJumps {
 std::string render_iptables(const Config& config, Family family, const IptablesJumps& jumps = {});
 
 // Names that are ours and nobody else's.
-inline constexpr const char* kNftTable = "tollgate";       // family inet
-inline constexpr const char* kChainPrefix = "TOLLGATE-";   // of every iptables chain
+inline constexpr const char* kNftTable = "tollgate";      // family inet
+inline constexpr const char* kChainPrefix = "TOLLGATE-";  // of every iptables chain
 
 }  // namespace tollgate

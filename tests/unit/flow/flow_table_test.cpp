@@ -200,7 +200,8 @@ TEST_CASE("two hundred thousand random operations agree with a simple model") {
           table.insert(FlowKey{tuple}, tuple, now, [&](FlowIndex, const Flow& flow, Removal why) {
             REQUIRE(model.size() == small.max_flows);
             const Known& victim = model.at(number_of(flow.tuple));
-            const bool any_over = std::any_of(model.begin(), model.end(), [](const auto& e) { return e.second.over; });
+            const bool any_over =
+                std::any_of(model.begin(), model.end(), [](const auto& e) { return e.second.over; });
             REQUIRE(victim.over == any_over);
             REQUIRE(why == (any_over ? Removal::evicted_ended : Removal::evicted_idle));
             for (const auto& [other, known] : model) {

@@ -39,8 +39,8 @@ TEST_CASE("a directory without a policy file is refused") {
   } nothing;
   const auto policy = load_policy("/etc/tollgate/policy.d", kAll, nothing);
   REQUIRE_FALSE(policy.ok());
-  CHECK(policy.error() == Diagnostics{{"/etc/tollgate/policy.d", 0, 0,
-                                       "holds no policy: not one *.toml file is there"}});
+  CHECK(policy.error() ==
+        Diagnostics{{"/etc/tollgate/policy.d", 0, 0, "holds no policy: not one *.toml file is there"}});
 }
 
 TEST_CASE("an empty policy has the defaults") {
