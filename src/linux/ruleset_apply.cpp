@@ -14,6 +14,7 @@
 
 #include "linux/command.hpp"
 #include "linux/iptables_dump.hpp"
+#include "linux/queue_statistics.hpp"
 #include "tollgate/ruleset/ruleset.hpp"
 
 namespace tollgate {
@@ -52,9 +53,7 @@ std::uint64_t waiting_packets() {
   std::ifstream queues{"/proc/thread-self/net/netfilter/nfnetlink_queue"};
   std::uint64_t all = 0;
   for (std::string line; std::getline(queues, line);) {
-    std::istringstream columns{line};
-    std::uint64_t number = 0, owner = 0, waiting = 0;
-    if (columns >> number >> owner >> waiting) all += waiting;
+    if (const auto queue = parse_queue_statistics(line)) all += queue->waiting;
   }
   return all;
 }
