@@ -5,6 +5,7 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -17,7 +18,9 @@ namespace tollgate {
 using RuleIds = std::span<const std::uint32_t>;  // ascending: in the order of the rules
 
 // Ranges of keys, each with the rules that are filed under it. Of two ranges that meet, one lies
-// within the other (as with networks). A lookup costs one search, however deep they are nested.
+// within the other (as with networks). A lookup costs one search, however deep they are nested: a
+// range has the rules of those around it with its own, in one list, as long as they are few. The first
+// of them that matches is the answer, so the others are not even looked at.
 template <class Key>
 class RangeMap {
  public:
@@ -42,7 +45,7 @@ class RangeMap {
 
   bool empty() const { return nodes_.empty(); }
 
-  // Calls visit(RuleIds) for every range that holds the key, the innermost first.
+  // Calls visit(RuleIds) with the rules of every range that holds the key, in one call or a few.
   template <class Visit>
   void each(const Key& key, Visit&& visit) const {
     const std::size_t at = starts_.last_not_above(key);
@@ -62,9 +65,11 @@ class RangeMap {
 
  private:
   static constexpr std::uint32_t kNoNode = 0xffffffff;
+  // Rules that a range takes over from those around it, which bounds the memory.
+  static constexpr std::size_t kMostInherited = 12;
   struct Node {
-    std::uint32_t outer = kNoNode;
-    std::uint32_t begin = 0;  // in rules_
+    std::uint32_t outer = kNoNode;  // the next that holds rules which are not in this one's list
+    std::uint32_t begin = 0;        // in rules_
     std::uint32_t count = 0;
     std::uint32_t first = 0;  // rules_[begin]
   };
@@ -84,6 +89,7 @@ class RangeMap {
       ++node.count;
     }
     void finish() {
+      inherit();
       while (!open_.empty()) close();
       map_.starts_ = SortedKeys<Key>{std::move(starts_)};
     }
@@ -96,6 +102,7 @@ class RangeMap {
     };
 
     void open(const Entry& entry) {
+      inherit();
       while (!open_.empty() && open_.back().last < entry.first) close();
       assert(open_.empty() || entry.last <= open_.back().last);
       const auto node = static_cast<std::uint32_t>(map_.nodes_.size());
@@ -103,6 +110,23 @@ class RangeMap {
       map_.nodes_.push_back({outer, static_cast<std::uint32_t>(map_.rules_.size()), 0, entry.rule});
       open_.push_back({entry.first, entry.last, node});
       start(entry.first, node);
+    }
+    // The range that was opened last has all its own rules: those around it join them.
+    void inherit() {
+      if (map_.nodes_.empty()) return;
+      Node& node = map_.nodes_.back();
+      if (node.outer != kNoNode) {
+        const Node& outer = map_.nodes_[node.outer];
+        if (outer.count > kMostInherited) return;
+        const std::vector<std::uint32_t> own(map_.rules_.begin() + node.begin, map_.rules_.end());
+        const std::vector<std::uint32_t> around(map_.rules_.begin() + outer.begin,
+                                                map_.rules_.begin() + outer.begin + outer.count);
+        map_.rules_.resize(node.begin);
+        std::ranges::set_union(own, around, std::back_inserter(map_.rules_));
+        node.outer = outer.outer;
+      }
+      node.count = static_cast<std::uint32_t>(map_.rules_.size()) - node.begin;
+      node.first = map_.rules_[node.begin];
     }
     void close() {
       const Key last = open_.back().last;
