@@ -60,9 +60,10 @@ void Gate::wait_for_packets() {
 
 void Gate::receive_packets() {
   const Time now = parts_.clock.now();
-  parts_.queue.receive(kPacketBudget,
-                       [&](const PacketQueued& packet) { parts_.engine.handle(packet, now, effects_); });
-  carry_out();
+  parts_.queue.receive(kPacketBudget, [&](std::span<const PacketQueued> packets) {
+    parts_.engine.handle(packets, now, effects_);
+    carry_out();
+  });
   const std::uint64_t enobufs = parts_.queue.enobufs();
   if (enobufs != std::exchange(enobufs_, enobufs)) {
     parts_.log.trouble("queue-enobufs", LogLevel::warning,
@@ -143,9 +144,9 @@ Result<std::uint64_t, std::string> Gate::adopt(std::uint32_t mark_mask) {
 
 void Gate::drain() {
   parts_.queue.admit_no_more();
-  while (parts_.queue.receive(kPacketBudget, [&](const PacketQueued& packet) {
+  while (parts_.queue.receive(kPacketBudget, [&](std::span<const PacketQueued> packets) {
     const Time now = parts_.clock.now();
-    parts_.engine.handle(packet, now, effects_);
+    parts_.engine.handle(packets, now, effects_);
     carry_out();
   })) {
   }

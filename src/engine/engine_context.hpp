@@ -10,12 +10,24 @@ namespace tollgate {
 inline constexpr std::uint32_t kMaxInterfaceNames = 4096;
 inline constexpr std::uint32_t kMaxRuleNames = 1'000'000;
 
-// One queued packet on its way through the engine.
+// One queued packet as far as it can be read without knowing anything else.
+struct Engine::Arrival {
+  explicit Arrival(const PacketQueued& from);
+
+  const PacketQueued& queued;
+  Parsed<Packet> packet;
+  FiveTuple tuple;      // of the flow: turned round when the packet travels against it
+  Direction direction;  // of the flow, if this were its first packet
+  FlowKey key;          // of `tuple`, or of what an ICMP error speaks of
+};
+
+// One packet that could be read, on its way through the engine.
 struct Engine::Context {
   const PacketQueued& queued;
   const Packet& packet;
-  FiveTuple tuple;      // of the flow: turned round when the packet travels against it
-  Direction direction;  // of the flow, if this were its first packet
+  const FiveTuple& tuple;
+  const FlowKey& key;
+  Direction direction;
   Time now;
   Effects& effects;
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The way of a packet through the engine (DESIGN.md §2, §4).
+#include <algorithm>
+#include <boost/container/static_vector.hpp>
+
 #include "engine_context.hpp"
 
 namespace tollgate {
@@ -53,24 +56,56 @@ std::uint32_t known_or(const Known<std::uint32_t>& field, std::uint32_t otherwis
   return field.is_known() ? *field : otherwise;
 }
 
+// 1. Whose is it? The queue tells which way the packet travels. Another's DNAT in OUTPUT comes after us,
+//    and is undone in INPUT after us: only conntrack knows which flow such an answer belongs to.
+FiveTuple tuple_of(const PacketQueued& queued, const Packet& packet) {
+  const bool after_nat = queued.hook == Hook::input && queued.reply && !packet.icmp_error;
+  if (queued.conntrack && after_nat) return *queued.conntrack;
+  const FiveTuple tuple = FiveTuple::of(packet.endpoints);
+  return queued.reply ? tuple.reversed() : tuple;
+}
+
+// The flow that has to be looked up: an ICMP error's is the one that it quotes.
+FiveTuple subject(const Packet& packet, const FiveTuple& tuple) {
+  return packet.icmp_error && packet.has_inner ? FiveTuple::of(packet.inner) : tuple;
+}
+
 }  // namespace
 
-void Engine::on(const PacketQueued& queued, Time now, Effects& effects) {
-  ++counters_.packets;
-  // 1. What cannot be read has no flow and no rule can name it.
-  const Parsed<Packet> packet = parse_packet(queued.bytes, queued.wire_length);
-  if (!packet.ok()) return on_unparsed(queued, packet.error(), now, effects);
+Engine::Arrival::Arrival(const PacketQueued& from)
+    : queued{from},
+      packet{parse_packet(from.bytes, from.wire_length)},
+      tuple{packet.ok() ? tuple_of(from, *packet) : FiveTuple{}},
+      direction{direction_of(from)},
+      key{packet.ok() ? subject(*packet, tuple) : tuple} {}
 
-  // 2. Whose is it? The queue tells which way the packet travels. Another's DNAT in OUTPUT comes after
-  //    us, and is undone in INPUT after us: only conntrack knows which flow such an answer belongs to.
-  Context context{queued, *packet, FiveTuple::of(packet->endpoints), direction_of(queued), now, effects};
-  if (queued.reply) context.tuple = context.tuple.reversed();
-  const bool after_nat = queued.hook == Hook::input && queued.reply && !packet->icmp_error;
-  if (queued.conntrack && after_nat) context.tuple = *queued.conntrack;
+void Engine::on(const PacketQueued& queued, Time now, Effects& effects) { on(Arrival{queued}, now, effects); }
+
+void Engine::handle(std::span<const PacketQueued> packets, Time now, Effects& effects) {
+  // As many as the memory of one core fetches at once; more would push each other out again.
+  constexpr std::size_t kTogether = 16;
+  boost::container::static_vector<Arrival, kTogether> together;
+  while (!packets.empty()) {
+    const auto group = packets.first(std::min(packets.size(), kTogether));
+    packets = packets.subspan(group.size());
+    together.clear();
+    for (const PacketQueued& queued : group) flows_.prefetch_index(together.emplace_back(queued).key);
+    for (const Arrival& arrival : together) flows_.prefetch_flow(arrival.key);
+    for (const Arrival& arrival : together) on(arrival, now, effects);
+  }
+}
+
+void Engine::on(const Arrival& arrival, Time now, Effects& effects) {
+  const PacketQueued& queued = arrival.queued;
+  ++counters_.packets;
+  // 2. What cannot be read has no flow and no rule can name it.
+  if (!arrival.packet.ok()) return on_unparsed(queued, arrival.packet.error(), now, effects);
 
   // 3. Errors belong to the flow they speak of; the rest without flows is asked packet by packet.
-  if (packet->icmp_error) return on_icmp_error(context);
-  if (!has_flow(*packet)) return on_single_packet(context);
+  const Packet& packet = *arrival.packet;
+  const Context context{queued, packet, arrival.tuple, arrival.key, arrival.direction, now, effects};
+  if (packet.icmp_error) return on_icmp_error(context);
+  if (!has_flow(packet)) return on_single_packet(context);
   on_flow_packet(context);
 }
 
@@ -90,7 +125,7 @@ void Engine::on_unparsed(const PacketQueued& queued, ParseError error, Time now,
 
 void Engine::on_icmp_error(const Context& context) {
   if (context.packet.has_inner) {
-    const FlowIndex index = flows_.find(FlowKey{FiveTuple::of(context.packet.inner)});
+    const FlowIndex index = flows_.find(context.key);
     if (index != kNoFlow) {
       const Flow& flow = flows_.at(index);
       // An undecided flow has sent nothing on, so nobody can have an error to tell about it.
@@ -132,7 +167,7 @@ void Engine::on_single_packet(const Context& context) {
 }
 
 void Engine::on_flow_packet(const Context& context) {
-  const FlowKey key{context.tuple};
+  const FlowKey& key = context.key;
   FlowIndex index = flows_.find(key);
   // 4. The tuple may be used again while the flow that had it before is still remembered.
   if (index != kNoFlow && is_successor(context, flows_.at(index))) {

@@ -48,6 +48,16 @@ FlowIndex FlowTable::find(const FlowKey& key) const {
   });
 }
 
+void FlowTable::prefetch_index(const FlowKey& key) const { by_tuple_.prefetch(short_hash(key)); }
+
+void FlowTable::prefetch_flow(const FlowKey& key) const {
+  const FlowIndex likely = by_tuple_.likely(short_hash(key));
+  if (likely == kNoFlow) return;
+  const auto* const flow = reinterpret_cast<const char*>(&at(likely));
+  __builtin_prefetch(flow);
+  __builtin_prefetch(flow + kAlignment);  // its times and neighbours: whoever finds it touches it
+}
+
 FlowIndex FlowTable::find(FlowId id) const {
   if (id == FlowId{}) return kNoFlow;  // that of free places
   for (FlowIndex place = 0; place < used_; ++place) {

@@ -59,6 +59,7 @@ class RoutingSocket final : public Interfaces {
   NetlinkSocket socket_;
   std::vector<std::uint8_t> buffer_;
   std::unordered_map<std::uint32_t, std::string> names_;
+  std::unordered_map<std::uint32_t, std::string> forgotten_;
   std::set<std::pair<IpAddress, std::uint32_t>> addresses_;  // with the interface: one may be on two
 };
 
@@ -179,7 +180,8 @@ std::string_view RoutingSocket::name(std::uint32_t index) {
   if (index == 0) return {};
   const auto known = names_.find(index);
   if (known != names_.end()) return known->second;
-  if (names_.size() >= kMaxNames) names_.clear();
+  // Names that were given out a moment ago are still looked at.
+  if (names_.size() >= kMaxNames) forgotten_ = std::exchange(names_, {});
   std::array<char, IF_NAMESIZE> text{};
   const bool found = ::if_indextoname(index, text.data()) != nullptr;
   return names_.emplace(index, found ? text.data() : "").first->second;

@@ -20,7 +20,8 @@ class Interfaces {
   virtual ~Interfaces() = default;
   virtual int fd() const = 0;  // non-blocking
   virtual void receive() = 0;  // on ENOBUFS reads everything anew
-  // "" when there is none. An index that is not known yet is asked for once, then remembered.
+  // "" when there is none. An index that is not known yet is asked for once, then remembered. The view is
+  // good until the next `receive`.
   virtual std::string_view name(std::uint32_t index) = 0;
   virtual bool is_local(const IpAddress& address) const = 0;
 };

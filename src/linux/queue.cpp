@@ -73,7 +73,7 @@ class NetfilterQueue final : public PacketQueue {
 
   int fd() const override { return socket_.fd(); }
   MarkPath mark_path() const override { return options_.mark_path; }
-  bool receive(unsigned budget, const std::function<void(const PacketQueued&)>& each) override;
+  bool receive(unsigned budget, const Take& take) override;
   void answer(const PacketVerdict& verdict) override;
   void send() override;
   void admit_no_more() override;
@@ -81,10 +81,10 @@ class NetfilterQueue final : public PacketQueue {
   QueueCounters counters() override;
 
  private:
-  void on_datagram(std::span<const std::uint8_t> datagram,
-                   const std::function<void(const PacketQueued&)>& each);
-  void on_packet(std::span<const std::uint8_t> message, const std::function<void(const PacketQueued&)>& each);
-  void on_early(const std::function<void(const PacketQueued&)>& each);
+  void on_datagram(std::span<const std::uint8_t> datagram);
+  void on_packet(std::span<const std::uint8_t> message);
+  void on_early(const Take& take);
+  void hand_over(const Take& take);
 
   NetlinkSocket socket_;
   QueueOptions options_;  // mark_path is conntrack or packet
@@ -93,18 +93,18 @@ class NetfilterQueue final : public PacketQueue {
   FileDescriptor statistics_;
   WaitingMarks marks_;
   NetlinkBatch in_;
+  std::vector<PacketQueued> packets_;  // of this batch
   std::vector<char> out_;
   std::size_t out_size_ = 0;
   std::uint64_t out_count_ = 0;
   QueueCounters counters_;
 };
 
-void NetfilterQueue::on_packet(std::span<const std::uint8_t> message,
-                               const std::function<void(const PacketQueued&)>& each) {
+void NetfilterQueue::on_packet(std::span<const std::uint8_t> message) {
   if (const std::optional<DecodedPacket> decoded = decode_packet(message, options_, names_)) {
     ++counters_.received;
     marks_.remember(decoded->packet.id, decoded->mark);
-    each(decoded->packet);
+    packets_.push_back(decoded->packet);
     return;
   }
   ++counters_.undecodable;
@@ -113,8 +113,7 @@ void NetfilterQueue::on_packet(std::span<const std::uint8_t> message,
   }
 }
 
-void NetfilterQueue::on_datagram(std::span<const std::uint8_t> datagram,
-                                 const std::function<void(const PacketQueued&)>& each) {
+void NetfilterQueue::on_datagram(std::span<const std::uint8_t> datagram) {
   NetlinkMessages messages{datagram};
   nlmsghdr header{};
   std::span<const std::uint8_t> message;
@@ -127,28 +126,36 @@ void NetfilterQueue::on_datagram(std::span<const std::uint8_t> datagram,
         if (netlink_error(message) != 0) ++counters_.verdict_errors;
         break;
       default:
-        on_packet(message, each);
+        on_packet(message);
         break;
     }
   }
 }
 
-void NetfilterQueue::on_early(const std::function<void(const PacketQueued&)>& each) {
-  for (const std::vector<std::uint8_t>& datagram : std::exchange(early_, {})) on_datagram(datagram, each);
+void NetfilterQueue::hand_over(const Take& take) {
+  if (!packets_.empty()) take(packets_);
+  packets_.clear();
 }
 
-bool NetfilterQueue::receive(unsigned budget, const std::function<void(const PacketQueued&)>& each) {
-  if (!early_.empty()) on_early(each);
+void NetfilterQueue::on_early(const Take& take) {
+  const EarlyDatagrams early = std::exchange(early_, {});
+  for (const std::vector<std::uint8_t>& datagram : early) on_datagram(datagram);
+  hand_over(take);
+}
+
+bool NetfilterQueue::receive(unsigned budget, const Take& take) {
+  if (!early_.empty()) on_early(take);
   while (budget > 0) {
     const NetlinkBatch::Taken taken = in_.receive(socket_, budget);
     for (unsigned i = 0; i < taken.count; ++i) {
       const NetlinkSocket::Received received = in_.at(i);
       if (received.read == NetlinkSocket::Read::datagram) {
-        on_datagram(received.bytes, each);
+        on_datagram(received.bytes);
       } else {
         ++counters_.undecodable;
       }
     }
+    hand_over(take);
     budget -= taken.count;
     switch (taken.last) {
       case NetlinkSocket::Read::datagram:

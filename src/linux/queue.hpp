@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "tollgate/base/result.hpp"
@@ -33,7 +34,8 @@ struct QueueCounters {
   std::uint64_t user_dropped = 0;    // same, queue_user_dropped
 };
 
-// The names of interfaces, as the kernel numbers them. "" when it is gone or was never there.
+// The names of interfaces, as the kernel numbers them. "" when it is gone or was never there. A name stays
+// good while a batch of packets is taken.
 using InterfaceNames = std::function<std::string_view(std::uint32_t index)>;
 
 // One netfilter_queue socket with all our queues bound to it (linux/netfilter/nfnetlink_queue.h).
@@ -51,9 +53,10 @@ class PacketQueue {
   // conntrack when the kernel sets ct marks with the verdict, packet when a rule copies them.
   virtual MarkPath mark_path() const = 0;
 
-  // Receives what is there, at most `budget` messages. True when there may be more. The event's
-  // views are good inside the call of `each` only.
-  virtual bool receive(unsigned budget, const std::function<void(const PacketQueued&)>& each) = 0;
+  // Receives what is there, at most `budget` messages. True when there may be more. `take` gets the
+  // packets in order, a batch a call; their views are good inside the call only.
+  using Take = std::function<void(std::span<const PacketQueued>)>;
+  virtual bool receive(unsigned budget, const Take& take) = 0;
   // Queues up the answer to one packet; `send` gives them all to the kernel at once. Knows what the
   // packet's own mark was: foreign bits are kept, ours are never left on a packet that passes.
   virtual void answer(const PacketVerdict& verdict) = 0;

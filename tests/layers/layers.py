@@ -49,6 +49,7 @@ PURE_HEADERS = set(
 LIBRARIES = {
     "boost/unordered/": CORE | SHELL,
     "boost/intrusive/": CORE | SHELL,
+    "boost/container/": CORE | SHELL,
     "boost/json": {"control", "replay", "daemon", "cli"},
     "boost/asio": {"daemon"},
     "boost/": {"daemon"},

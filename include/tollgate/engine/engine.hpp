@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory_resource>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,9 @@ class Engine {
          std::pmr::memory_resource* memory = std::pmr::get_default_resource());
 
   void handle(const Event& event, Time now, Effects& effects);
+  // Packets that came together, with the same effects as one after another. Under load it costs a
+  // fraction: what their look-ups wait for in main memory is fetched side by side.
+  void handle(std::span<const PacketQueued> packets, Time now, Effects& effects);
   // When TimePassed next has something to do; nullopt: not before another event.
   std::optional<Time> next_deadline() const;
 
@@ -74,9 +78,11 @@ class Engine {
   const std::string& rule_name(std::uint32_t index) const { return rules_.name(index); }
 
  private:
+  struct Arrival;  // one queued packet, read
   struct Context;  // of one queued packet
 
   void on(const PacketQueued& queued, Time now, Effects& effects);
+  void on(const Arrival& arrival, Time now, Effects& effects);
   void on(const ConntrackChanged& change, Time now, Effects& effects);
   void on(const FlowAdopted& adopted, Time now, Effects& effects);
   void on(const PolicyReplaced& replaced, Time now, Effects& effects);

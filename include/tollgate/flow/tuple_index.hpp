@@ -30,6 +30,14 @@ class TupleIndex {
     return kNoFlow;
   }
 
+  // Fetches what `find` will look at first. The second gives the likely place, kNoFlow for none.
+  void prefetch(std::uint32_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[home(hash)]);
+  }
+  FlowIndex likely(std::uint32_t hash) const {
+    return find(hash, [](FlowIndex) { return true; });
+  }
+
   // `place` must not be there yet.
   void insert(std::uint32_t hash, FlowIndex place);
   // `place` must be there with this hash.

@@ -82,7 +82,9 @@ std::vector<Seen> receive(PacketQueue& queue, std::size_t count) {
   std::vector<Seen> all;
   while (all.size() < count) {
     if (!readable(queue.fd())) throw std::runtime_error{"no packet came"};
-    queue.receive(64, [&](const PacketQueued& packet) { all.push_back(keep(packet)); });
+    queue.receive(64, [&](std::span<const PacketQueued> packets) {
+      for (const PacketQueued& packet : packets) all.push_back(keep(packet));
+    });
   }
   REQUIRE(all.size() == count);
   return all;
@@ -196,7 +198,7 @@ TEST_CASE("netns: one refused verdict stops no other of its batch, and is counte
     queue->send();
     CHECK(to.receive() == "1");
     CHECK(to.receive() == "2");
-    queue->receive(64, [](const PacketQueued&) { FAIL("there is no more packet"); });
+    queue->receive(64, [](std::span<const PacketQueued>) { FAIL("there is no more packet"); });
     CHECK(queue->counters().verdict_errors == 1);
   });
 }
@@ -213,7 +215,7 @@ TEST_CASE("netns: more answers than one datagram holds") {
       queue->answer({seen.id, Action::drop, FlowMark::undecided});
     }
     queue->send();
-    queue->receive(64, [](const PacketQueued&) {});
+    queue->receive(64, [](std::span<const PacketQueued>) {});
     CHECK(queue->counters().verdict_errors == 0);
     CHECK(queue->counters().kernel_dropped == 0);
   });
@@ -288,7 +290,10 @@ TEST_CASE("netns: a burst that overruns the socket is survived and counted") {
     constexpr std::size_t kBurst = 3000;
     for (std::size_t i = 0; i < kBurst; ++i) from.send("burst", "127.0.0.1", kPort);
     std::vector<PacketId> waiting;
-    while (queue->receive(16, [&](const PacketQueued& packet) { waiting.push_back(packet.id); })) {
+    const auto keep_ids = [&](std::span<const PacketQueued> packets) {
+      for (const PacketQueued& packet : packets) waiting.push_back(packet.id);
+    };
+    while (queue->receive(16, keep_ids)) {
     }
     const QueueCounters counters = queue->counters();
     CHECK(counters.enobufs >= 1);
