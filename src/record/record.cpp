@@ -5,7 +5,7 @@ namespace tollgate {
 namespace {
 
 // Names come from people's files: in a line of text they may not end the quotes or the line.
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (const char c : text) {
@@ -34,7 +34,7 @@ std::string why(const Record& record) {
   const bool plain = goes_without_saying(record.reason);
   std::string text;
   if (named) {
-    text = "rule " + quoted(record.rule);
+    text = "rule " + in_quotes(record.rule);
   } else if (plain) {
     text = "default";
   } else {
