@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "glob.hpp"
+#include "tollgate/base/glob.hpp"
 
 namespace tollgate {
 namespace {

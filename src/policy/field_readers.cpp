@@ -7,7 +7,7 @@
 #include <functional>
 #include <optional>
 
-#include "glob.hpp"
+#include "tollgate/base/glob.hpp"
 #include "list_reader.hpp"
 
 namespace tollgate {

@@ -6,7 +6,7 @@
 #include <limits>
 #include <optional>
 
-#include "glob.hpp"
+#include "tollgate/base/glob.hpp"
 
 namespace tollgate {
 namespace {

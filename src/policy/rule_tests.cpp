@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "glob.hpp"
+#include "tollgate/base/glob.hpp"
 
 namespace tollgate {
 namespace {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "../../../src/policy/address_list.hpp"
-#include "../../../src/policy/glob.hpp"
+#include "tollgate/base/glob.hpp"
 #include "../../../src/policy/list_reader.hpp"
 #include "../../../src/policy/range_map.hpp"
 #include "../../../src/policy/sorted_keys.hpp"

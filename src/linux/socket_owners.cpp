@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "socket_owners.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+#include <string_view>
+#include <utility>
+
+#include "netlink_socket.hpp"
+
+// The object that clang made of bpf/owner.bpf.c (owner_object.S).
+extern "C" {
+extern const char tollgate_owner_object[];
+extern const char tollgate_owner_object_end[];
+}
+
+namespace tollgate {
+namespace {
+
+using Object = std::unique_ptr<bpf_object, decltype(&bpf_object__close)>;
+using Link = std::unique_ptr<bpf_link, decltype(&bpf_link__destroy)>;
+using Ring = std::unique_ptr<ring_buffer, decltype(&ring_buffer__free)>;
+
+// libbpf loads an object whole or not at all, and says in its warnings only which program it was that
+// the kernel refused: "prog 'NAME': …". What it says last is kept while this lives.
+class Warnings {
+ public:
+  Warnings() { libbpf_set_print(&Warnings::hear); }
+  Warnings(const Warnings&) = delete;
+  Warnings& operator=(const Warnings&) = delete;
+  ~Warnings() {
+    libbpf_set_print(&Warnings::ignore);
+    last_program_.clear();
+  }
+  static const std::string& last_program() { return last_program_; }
+
+ private:
+  static int ignore(libbpf_print_level, const char*, va_list) { return 0; }
+  static int hear(libbpf_print_level level, const char* format, va_list arguments) {
+    if (level != LIBBPF_WARN) return 0;
+    std::array<char, 256> text{};
+    std::vsnprintf(text.data(), text.size(), format, arguments);
+    constexpr std::string_view kBefore = "prog '";
+    const std::string_view said{text.data()};
+    const std::size_t at = said.find(kBefore);
+    if (at == std::string_view::npos) return 0;
+    const std::string_view name = said.substr(at + kBefore.size());
+    last_program_ = name.substr(0, name.find('\''));
+    return 0;
+  }
+  static inline std::string last_program_;
+};
+
+// Where the cgroup v2 hierarchy is mounted: /proc/self/mountinfo (proc(5)) has the file system's type
+// after a lone dash.
+std::optional<std::string> cgroup_root() {
+  std::ifstream mounts{"/proc/self/mountinfo"};
+  for (std::string line; std::getline(mounts, line);) {
+    const std::size_t dash = line.find(" - cgroup2 ");
+    if (dash == std::string::npos) continue;
+    std::istringstream fields{line};
+    std::string field;
+    for (int i = 0; i < 5; ++i) fields >> field;
+    return field;
+  }
+  return std::nullopt;
+}
+
+std::string name_of(const bpf_program* program) { return bpf_program__name(program); }
+
+bool wants_cgroup(const bpf_program* program) {
+  const bpf_prog_type type = bpf_program__type(program);
+  return type == BPF_PROG_TYPE_CGROUP_SOCK || type == BPF_PROG_TYPE_CGROUP_SOCK_ADDR ||
+         type == BPF_PROG_TYPE_SOCK_OPS;
+}
+
+bool is_iterator(const bpf_program* program) {
+  return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
+}
+
+template <class Function>
+void for_each_program(bpf_object* object, Function&& function) {
+  bpf_program* program = nullptr;
+  while ((program = bpf_object__next_program(object, program)) != nullptr) function(program);
+}
+
+class LoadedOwners final : public SocketOwners {
+ public:
+  std::optional<std::string> start();
+
+  const std::vector<BpfProgram>& programs() const override { return programs_; }
+  std::optional<tollgate_owner> by_tuple(const FiveTuple& local, std::uint64_t network) const override;
+  std::optional<tollgate_owner> by_cookie(std::uint64_t cookie) const override;
+  void receive(const std::function<void(const tollgate_image&)>& each) override;
+  int fd() const override { return ring_buffer__epoll_fd(ring_.get()); }
+  void forget(const tollgate_process_key& process) override { bpf_map_delete_elem(told_, &process); }
+  SocketOwnersCounters counters() const override;
+
+ private:
+  std::optional<std::string> load();
+  bool load_once(int& error);
+  void attach(bpf_program* program);
+  void look_at_open_sockets(bpf_program* program);
+  void refuse(const std::string& name, int error);
+  std::optional<std::string> find_maps();
+  std::optional<tollgate_owner> find(const tollgate_flow_key& key) const;
+  static int on_image(void* self, void* data, std::size_t size);
+
+  Object object_{nullptr, &bpf_object__close};
+  FileDescriptor cgroup_;
+  std::vector<Link> links_;
+  Ring ring_{nullptr, &ring_buffer__free};
+  std::vector<BpfProgram> programs_;
+  int owners_ = -1, flows_ = -1, told_ = -1, counters_ = -1;
+  const std::function<void(const tollgate_image&)>* each_ = nullptr;
+};
+
+void LoadedOwners::refuse(const std::string& name, int error) {
+  const auto program = std::ranges::find(programs_, name, &BpfProgram::name);
+  if (program != programs_.end()) program->problem = error_text(error);
+}
+
+// True when all that is not refused yet is loaded; else `error` says why not.
+bool LoadedOwners::load_once(int& error) {
+  const auto size = static_cast<std::size_t>(tollgate_owner_object_end - tollgate_owner_object);
+  object_.reset(bpf_object__open_mem(tollgate_owner_object, size, nullptr));
+  if (!object_) {
+    error = errno;
+    return false;
+  }
+  for_each_program(object_.get(), [&](bpf_program* program) {
+    const auto known = std::ranges::find(programs_, name_of(program), &BpfProgram::name);
+    if (known == programs_.end()) {
+      programs_.push_back({name_of(program), {}});
+    } else if (!known->problem.empty()) {
+      bpf_program__set_autoload(program, false);
+    }
+  });
+  error = -bpf_object__load(object_.get());
+  return error == 0;
+}
+
+// Each round that fails leaves one program more out.
+std::optional<std::string> LoadedOwners::load() {
+  const Warnings warnings;
+  int error = 0;
+  while (!load_once(error)) {
+    if (!object_) return "the eBPF object: " + error_text(error);
+    const auto by_name = std::ranges::find_if(programs_, [](const BpfProgram& program) {
+      return program.name == Warnings::last_program() && program.problem.empty();
+    });
+    const auto first = std::ranges::find(programs_, std::string{}, &BpfProgram::problem);
+    if (first == programs_.end()) return "the kernel refuses every program: " + error_text(error);
+    (by_name != programs_.end() ? by_name : first)->problem = error_text(error);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> LoadedOwners::find_maps() {
+  for (const auto& [name, fd] : {std::pair{"owners", &owners_}, std::pair{"flows", &flows_},
+                                 std::pair{"told", &told_}, std::pair{"counters", &counters_}}) {
+    *fd = bpf_object__find_map_fd_by_name(object_.get(), name);
+    if (*fd < 0) return std::string{"the eBPF object has no map "} + name;
+  }
+  const int images = bpf_object__find_map_fd_by_name(object_.get(), "images");
+  ring_.reset(ring_buffer__new(images, &LoadedOwners::on_image, this, nullptr));
+  if (!ring_) return "the ring of the eBPF programs: " + error_text(errno);
+  return std::nullopt;
+}
+
+void LoadedOwners::attach(bpf_program* program) {
+  bpf_link* const link = wants_cgroup(program) ? bpf_program__attach_cgroup(program, cgroup_.get())
+                                               : bpf_program__attach(program);
+  if (link == nullptr) return refuse(name_of(program), errno);
+  links_.emplace_back(link, &bpf_link__destroy);
+}
+
+// The iterator runs when it is read, and prints nothing.
+void LoadedOwners::look_at_open_sockets(bpf_program* program) {
+  const Link link{bpf_program__attach_iter(program, nullptr), &bpf_link__destroy};
+  if (!link) return refuse(name_of(program), errno);
+  const FileDescriptor iteration{bpf_iter_create(bpf_link__fd(link.get()))};
+  std::array<char, 64> nothing{};
+  if (!iteration.valid() || ::read(iteration.get(), nothing.data(), nothing.size()) < 0) {
+    refuse(name_of(program), errno);
+  }
+}
+
+std::optional<std::string> LoadedOwners::start() {
+  const std::optional<std::string> root = cgroup_root();
+  if (!root) return "no cgroup v2 hierarchy is mounted";
+  cgroup_ = FileDescriptor{::open(root->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!cgroup_.valid()) return *root + ": " + error_text(errno);
+  if (auto problem = load()) return problem;
+  if (auto problem = find_maps()) return problem;
+  // First those that see what happens from now on: nothing is used unseen in between.
+  bpf_program* iterator = nullptr;
+  for_each_program(object_.get(), [&](bpf_program* program) {
+    if (bpf_program__fd(program) < 0) return;
+    if (is_iterator(program)) {
+      iterator = program;
+    } else {
+      attach(program);
+    }
+  });
+  if (links_.empty()) return "the kernel refuses every program: " + programs_.front().problem;
+  if (iterator != nullptr) look_at_open_sockets(iterator);
+  return std::nullopt;
+}
+
+std::optional<tollgate_owner> LoadedOwners::find(const tollgate_flow_key& key) const {
+  tollgate_owner owner{};
+  if (bpf_map_lookup_elem(flows_, &key, &owner) != 0) return std::nullopt;
+  return owner;
+}
+
+std::optional<tollgate_owner> LoadedOwners::by_tuple(const FiveTuple& local, std::uint64_t network) const {
+  tollgate_flow_key key{};
+  key.network = network;
+  std::ranges::copy(local.source, std::begin(key.local));
+  std::ranges::copy(local.destination, std::begin(key.remote));
+  key.protocol = static_cast<std::uint8_t>(local.protocol);
+  key.family = static_cast<std::uint8_t>(local.family);
+  const bool ports = has_ports(local.protocol);
+  if (ports || is_icmp(local.protocol)) key.local_port = local.source_port;
+  if (ports) key.remote_port = local.destination_port;
+  std::optional<tollgate_owner> found = find(key);
+  if (local.protocol == Protocol::tcp) return found;
+  // A socket that is bound to no address tells none when it sends.
+  std::ranges::fill(key.local, std::uint8_t{0});
+  const std::optional<tollgate_owner> unbound = find(key);
+  return !found || (unbound && unbound->when > found->when) ? unbound : found;
+}
+
+std::optional<tollgate_owner> LoadedOwners::by_cookie(std::uint64_t cookie) const {
+  tollgate_owner owner{};
+  if (bpf_map_lookup_elem(owners_, &cookie, &owner) != 0) return std::nullopt;
+  return owner;
+}
+
+int LoadedOwners::on_image(void* self, void* data, std::size_t size) {
+  if (size < sizeof(tollgate_image)) return 0;
+  (*static_cast<LoadedOwners*>(self)->each_)(*static_cast<const tollgate_image*>(data));
+  return 0;
+}
+
+void LoadedOwners::receive(const std::function<void(const tollgate_image&)>& each) {
+  each_ = &each;
+  ring_buffer__consume(ring_.get());
+  each_ = nullptr;
+}
+
+SocketOwnersCounters LoadedOwners::counters() const {
+  std::array<std::uint64_t, TOLLGATE_BPF_COUNTERS> values{};
+  for (std::uint32_t i = 0; i < values.size(); ++i) bpf_map_lookup_elem(counters_, &i, &values[i]);
+  return {values[TOLLGATE_IMAGES_LOST], values[TOLLGATE_OWNERS_LOST]};
+}
+
+}  // namespace
+
+std::uint64_t SocketOwners::network() {
+  const FileDescriptor socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  std::uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  if (!socket.valid() || ::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) != 0)
+    return 0;
+  return cookie;
+}
+
+Result<std::unique_ptr<SocketOwners>, std::string> SocketOwners::open() {
+  auto owners = std::make_unique<LoadedOwners>();
+  if (std::optional<std::string> problem = owners->start()) return *problem;
+  return std::unique_ptr<SocketOwners>{std::move(owners)};
+}
+
+}  // namespace tollgate
