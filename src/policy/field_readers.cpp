@@ -7,8 +7,8 @@
 #include <functional>
 #include <optional>
 
-#include "tollgate/base/glob.hpp"
 #include "list_reader.hpp"
+#include "tollgate/base/glob.hpp"
 
 namespace tollgate {
 namespace {

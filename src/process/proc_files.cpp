@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <system_error>
 
 #include "tollgate/process/process.hpp"
 

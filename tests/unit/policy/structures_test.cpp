@@ -5,11 +5,11 @@
 #include <vector>
 
 #include "../../../src/policy/address_list.hpp"
-#include "tollgate/base/glob.hpp"
 #include "../../../src/policy/list_reader.hpp"
 #include "../../../src/policy/range_map.hpp"
 #include "../../../src/policy/sorted_keys.hpp"
 #include "catch.hpp"
+#include "tollgate/base/glob.hpp"
 
 namespace tollgate {
 namespace {
