@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tollgate/config/config.hpp"
 
-#include <array>
+#include <algorithm>
 
 #include "config_values.hpp"
 
@@ -13,10 +13,6 @@ constexpr std::int64_t kMostPackets = 1 << 20;
 constexpr std::int64_t kMostFlows = 1 << 24;
 constexpr std::int64_t kMostRecords = 1'000'000;
 constexpr std::size_t kLongestSocketPath = 107;  // sun_path, unix(7)
-
-// Part of the design, not of this version.
-constexpr std::array<std::string_view, 1> kLaterTop = {"icmp"};
-constexpr std::array<std::string_view, 1> kLaterFlow = {"icmp"};
 
 void read_top(TomlTable& root, const std::string& file, Config& config) {
   read_path(root, "policy", file, config.policy);
@@ -35,6 +31,14 @@ void read_top(TomlTable& root, const std::string& file, Config& config) {
   read_flag(root, "log_invalid", config.log_invalid);
   read_temporary_verdict(root, "unparsed", config.unparsed);
   read_word(root, "loopback", {LoopbackHandling::exempt, LoopbackHandling::decide}, config.loopback);
+  read_word(root, "icmp", {FlowHandling::packet, FlowHandling::flow}, config.icmp);
+  read_word(root, "icmp_errors", {IcmpErrors::follow, IcmpErrors::decide}, config.icmp_errors);
+  read_word(root, "other", {FlowHandling::packet, FlowHandling::flow}, config.other);
+  read_word(root, "related", {RelatedHandling::inherit, RelatedHandling::decide}, config.related);
+  read_word(root, "arrival_interface", {ArrivalInterface::ignore, ArrivalInterface::reauthorize},
+            config.arrival_interface);
+  read_word(root, "multicast_answers", {MulticastAnswers::window, MulticastAnswers::decide},
+            config.multicast_answers);
   if (config.socket.size() > kLongestSocketPath) {
     root.take("socket")->error("socket must be a path of at most " + std::to_string(kLongestSocketPath) +
                                " bytes, and " + in_quotes(config.socket) + " has " +
@@ -58,13 +62,61 @@ void read_mark(TomlTable table, std::uint32_t& mask) {
   table.refuse_rest();
 }
 
+// [flow.idle]: a protocol, and how long a flow of it may be idle.
+void read_idle_times(TomlTable table, std::vector<IdleTime>& out) {
+  for (const auto& [name, value] : table.take_all()) {
+    const std::optional<Protocol> protocol = parse_protocol(name);
+    if (!protocol) {
+      value.error("flow.idle." + name + ": there is no such protocol; use its number");
+      continue;
+    }
+    if (*protocol == Protocol::udp || *protocol == Protocol::udplite || is_icmp(*protocol)) {
+      value.error("flow.idle." + name + ": that is " +
+                  (is_icmp(*protocol) ? "flow.icmp_idle_timeout" : "flow.udp_idle_timeout"));
+      continue;
+    }
+    const bool again =
+        std::ranges::any_of(out, [&](const IdleTime& idle) { return idle.protocol == *protocol; });
+    if (again) value.error("flow.idle: " + to_string(*protocol) + " is there twice");
+    IdleTime idle{*protocol, {}};
+    read_duration(value, idle.time);
+    out.push_back(idle);
+  }
+  if (out.size() > kMaxIdleTimes) {
+    table.error("flow.idle may have at most " + std::to_string(kMaxIdleTimes) + " protocols");
+  }
+}
+
+// flow.pressure: [{ fill = 80, idle = 50 }, …]. An empty array: idle times never shrink.
+void read_pressure(const TomlValue& value, std::vector<PressureStep>& out) {
+  out.clear();
+  for (TomlTable& table : value.tables()) {
+    PressureStep step;
+    for (const char* key : {"fill", "idle"}) {
+      if (!table.take(key)) table.error("each step of flow.pressure needs fill and idle");
+    }
+    read_number(table, "fill", 1, 100, step.fill);
+    read_number(table, "idle", 1, 100, step.idle);
+    table.refuse_rest();
+    const bool ordered = out.empty() || (out.back().fill < step.fill && step.idle < out.back().idle);
+    if (!ordered) table.error("the steps of flow.pressure must go up in fill and down in idle");
+    out.push_back(step);
+  }
+  if (out.size() > kMaxPressureSteps) {
+    value.error("flow.pressure may have at most " + std::to_string(kMaxPressureSteps) + " steps");
+  }
+}
+
 void read_flow(TomlTable table, Config::Flow& flow) {
   read_number(table, "max_flows", 1, kMostFlows, flow.max_flows);
   read_duration(table, "end_linger", flow.end_linger);
   read_duration(table, "idle_timeout", flow.idle_timeout);
   read_duration(table, "udp_idle_timeout", flow.udp_idle_timeout);
   read_duration(table, "icmp_idle_timeout", flow.icmp_idle_timeout);
-  table.refuse_rest(kLaterFlow);
+  if (auto idle = table.take_table("idle")) read_idle_times(*std::move(idle), flow.idle_times);
+  if (const auto pressure = table.take("pressure")) read_pressure(*pressure, flow.pressure);
+  read_duration(table, "answer_window", flow.answer_window);
+  table.refuse_rest();
 }
 
 void read_pending(TomlTable table, Config::Pending& pending) {
@@ -73,6 +125,7 @@ void read_pending(TomlTable table, Config::Pending& pending) {
   read_duration(table, "deadline", pending.deadline);
   read_temporary_verdict(table, "on_deadline", pending.on_deadline);
   read_temporary_verdict(table, "on_overload", pending.on_overload);
+  read_word(table, "in_reauthorization", {AskAgain::keep, AskAgain::block}, pending.in_reauthorization);
   table.refuse_rest();
 }
 
@@ -124,7 +177,7 @@ Result<Config, Diagnostics> parse_config(std::string_view text, const std::strin
   if (auto table = root.take_table("log")) read_log(*table, config.log);
   if (auto table = root.take_table("nameserver")) read_target(*table, "nameserver", config.nameserver);
   if (auto table = root.take_table("tunnel")) read_target(*table, "tunnel", config.tunnel);
-  root.refuse_rest(kLaterTop);
+  root.refuse_rest();
   if (!found.empty()) return found.take();
   return config;
 }

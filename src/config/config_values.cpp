@@ -49,16 +49,18 @@ bool is_usable_mark_mask(std::uint32_t mask) {
 }
 
 void read_duration(TomlTable& table, std::string_view key, Duration& out) {
-  const auto value = table.take(key);
-  if (!value) return;
+  if (const auto value = table.take(key)) read_duration(*value, out);
+}
+
+void read_duration(const TomlValue& value, Duration& out) {
   std::optional<Duration> duration;
-  if (value->is_integer()) {
-    duration = times(value->integer_value(), std::chrono::seconds{1});
-  } else if (value->is_string()) {
-    duration = parse_duration(value->string_value());
+  if (value.is_integer()) {
+    duration = times(value.integer_value(), std::chrono::seconds{1});
+  } else if (value.is_string()) {
+    duration = parse_duration(value.string_value());
   }
   if (!duration) {
-    value->wrong("a duration from 1ms to a year, like \"250ms\", \"15s\", \"10m\", \"1h\" or whole seconds");
+    value.wrong("a duration from 1ms to a year, like \"250ms\", \"15s\", \"10m\", \"1h\" or whole seconds");
     return;
   }
   out = *duration;

@@ -20,6 +20,7 @@ std::optional<Duration> parse_duration(std::string_view text);
 bool is_usable_mark_mask(std::uint32_t mask);
 
 // Each sets `out` when the key is there and its value is good, and reports it when it is bad.
+void read_duration(const TomlValue& value, Duration& out);
 void read_duration(TomlTable& table, std::string_view key, Duration& out);
 void read_temporary_verdict(TomlTable& table, std::string_view key, Verdict& out);
 void read_flag(TomlTable& table, std::string_view key, bool& out);

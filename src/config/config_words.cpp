@@ -77,4 +77,64 @@ std::string_view to_string(AtStop value) {
   return "";
 }
 
+std::string_view to_string(FlowHandling value) {
+  switch (value) {
+    case FlowHandling::packet:
+      return "packet";
+    case FlowHandling::flow:
+      return "flow";
+  }
+  return "";
+}
+
+std::string_view to_string(IcmpErrors value) {
+  switch (value) {
+    case IcmpErrors::follow:
+      return "follow";
+    case IcmpErrors::decide:
+      return "decide";
+  }
+  return "";
+}
+
+std::string_view to_string(RelatedHandling value) {
+  switch (value) {
+    case RelatedHandling::inherit:
+      return "inherit";
+    case RelatedHandling::decide:
+      return "decide";
+  }
+  return "";
+}
+
+std::string_view to_string(ArrivalInterface value) {
+  switch (value) {
+    case ArrivalInterface::ignore:
+      return "ignore";
+    case ArrivalInterface::reauthorize:
+      return "reauthorize";
+  }
+  return "";
+}
+
+std::string_view to_string(MulticastAnswers value) {
+  switch (value) {
+    case MulticastAnswers::window:
+      return "window";
+    case MulticastAnswers::decide:
+      return "decide";
+  }
+  return "";
+}
+
+std::string_view to_string(AskAgain value) {
+  switch (value) {
+    case AskAgain::keep:
+      return "keep";
+    case AskAgain::block:
+      return "block";
+  }
+  return "";
+}
+
 }  // namespace tollgate

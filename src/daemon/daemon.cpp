@@ -79,7 +79,7 @@ void Daemon::open_kernel() {
 }
 
 void Daemon::adopt_live_flows() {
-  const auto adopted = gate_->adopt(config_.mark_mask);
+  const auto adopted = gate_->adopt();
   if (!adopted.ok()) {
     // The kernel goes on carrying them; they are just not listed.
     log_.message(LogLevel::warning, "conntrack's table cannot be read: " + adopted.error());

@@ -123,23 +123,20 @@ void Gate::arm_timer() {
   });
 }
 
-Result<std::uint64_t, std::string> Gate::adopt(std::uint32_t mark_mask) {
+Result<std::uint64_t, std::string> Gate::adopt() {
   const Time now = parts_.clock.now();
-  std::uint64_t adopted = 0;
-  const auto lowest = mark_mask & (~mark_mask + 1);
-  const auto result = parts_.conntrack.dump([&](const ConntrackEntry& entry) {
-    const std::uint32_t value = (entry.mark & mark_mask) / lowest;
-    const std::optional<Verdict> verdict =
-        value <= 0xf ? verdict_of(static_cast<FlowMark>(value)) : std::nullopt;
-    const bool has_flow = entry.tuple.protocol == Protocol::tcp || entry.tuple.protocol == Protocol::udp;
-    if (!verdict || !has_flow) return;
-    const Direction direction = direction_of(entry.tuple, parts_.interfaces);
-    parts_.engine.handle(FlowAdopted{entry.tuple, direction, *verdict}, now, effects_);
-    ++adopted;
+  const std::uint64_t before = parts_.engine.counters().adopted;
+  parts_.engine.handle(ResyncBegan{true}, now, effects_);
+  const auto result = parts_.conntrack.dump([&](ConntrackEntry entry, std::uint32_t) {
+    // Without a verdict of ours it may be what the rules never ask about.
+    if (!entry.mark || !verdict_of(*entry.mark)) return;
+    entry.direction = direction_of(entry.original, parts_.interfaces);
+    parts_.engine.handle(ConntrackSeen{entry, {}, 0}, now, effects_);
   });
+  parts_.engine.handle(ResyncEnded{result.ok()}, now, effects_);
   carry_out();
   if (!result.ok()) return result.error();
-  return adopted;
+  return parts_.engine.counters().adopted - before;
 }
 
 void Gate::drain() {

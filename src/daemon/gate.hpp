@@ -40,9 +40,9 @@ class Gate {
   void start();
   // An event that comes from elsewhere.
   void handle(const Event& event);
-  // Takes what conntrack remembers of flows that have a verdict into the flow table. Returns how
-  // many, or what the kernel said.
-  Result<std::uint64_t, std::string> adopt(std::uint32_t mark_mask);
+  // Takes what conntrack remembers into the flow table; flows without a verdict are decided. Returns
+  // how many flows that were, or what the kernel said.
+  Result<std::uint64_t, std::string> adopt();
   // Lets the kernel queue nothing more and answers everything that waits there.
   void drain();
 

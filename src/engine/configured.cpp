@@ -5,8 +5,9 @@ namespace tollgate {
 
 EngineOptions engine_options(const Config& config) {
   EngineOptions options;
-  options.flows = {config.flow.max_flows, config.flow.end_linger, config.flow.idle_timeout,
-                   config.flow.udp_idle_timeout, config.flow.icmp_idle_timeout};
+  options.flows = {config.flow.max_flows,        config.flow.end_linger,        config.flow.idle_timeout,
+                   config.flow.udp_idle_timeout, config.flow.icmp_idle_timeout, config.flow.idle_times,
+                   config.flow.pressure};
   options.pending = {config.pending.max_packets, config.pending.max_packets_per_flow,
                      config.pending.deadline};
   options.unparsed = config.unparsed;
@@ -16,6 +17,14 @@ EngineOptions engine_options(const Config& config) {
   options.nameserver6 = config.nameserver.address6.has_value();
   options.tunnel4 = config.tunnel.address4.has_value();
   options.tunnel6 = config.tunnel.address6.has_value();
+  options.icmp = config.icmp;
+  options.icmp_errors = config.icmp_errors;
+  options.other = config.other;
+  options.related = config.related;
+  options.arrival_interface = config.arrival_interface;
+  options.multicast_answers = config.multicast_answers;
+  options.answer_window = config.flow.answer_window;
+  options.in_reauthorization = config.pending.in_reauthorization;
   return options;
 }
 

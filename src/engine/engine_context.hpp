@@ -21,6 +21,12 @@ struct Engine::Arrival {
   FlowKey key;          // of `tuple`, or of what an ICMP error speaks of
 };
 
+// The former entry of a flow that took over the tuple of one whose entry we never learnt.
+inline constexpr std::uint32_t kSomeFormer = 0xffffffff;
+
+// What takes long is done in slices of so many flows, one at each TimePassed: a few milliseconds.
+inline constexpr std::uint32_t kFlowsPerSlice = 2048;
+
 // One packet that could be read, on its way through the engine.
 struct Engine::Context {
   const PacketQueued& queued;
@@ -33,6 +39,13 @@ struct Engine::Context {
 
   HeldPacket held() const { return {queued.id, queued.foreign_mark, packet.tcp_flags, packet.tcp_sequence}; }
 };
+
+// NAT is for the first packet of a connection: this one would have to begin anew. Programs that speak
+// UDP do not even notice; TCP connections have to end.
+inline bool needs_other_nat(const Flow& flow, Verdict verdict) {
+  return flow.carried && flow.state != FlowState::pending && flow.verdict != verdict && lets_pass(verdict) &&
+         lets_pass(flow.verdict) && (is_reroute(verdict) || is_reroute(flow.verdict));
+}
 
 // A verdict for one packet of what has no flow: the permanent ones last for this packet only, and
 // there is no connection to reroute.

@@ -8,13 +8,6 @@
 namespace tollgate {
 namespace {
 
-// DESIGN.md §3: by default only TCP and UDP have flows. A later fragment has no ports to find one
-// by (conntrack reassembles before us, so only captures bring them).
-bool has_flow(const Packet& packet) {
-  const Protocol protocol = packet.endpoints.protocol;
-  return (protocol == Protocol::tcp || protocol == Protocol::udp) && packet.fragment != Fragment::later;
-}
-
 bool opens_connection(const Packet& packet) {
   return packet.endpoints.protocol == Protocol::tcp &&
          (packet.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
@@ -79,9 +72,16 @@ Engine::Arrival::Arrival(const PacketQueued& from)
       direction{direction_of(from)},
       key{packet.ok() ? subject(*packet, tuple) : tuple} {}
 
+// DESIGN.md §3: by default only TCP and UDP have flows.
+bool Engine::has_flow(Protocol protocol) const {
+  if (protocol == Protocol::tcp || protocol == Protocol::udp) return true;
+  return (is_icmp(protocol) ? options_.icmp : options_.other) == FlowHandling::flow;
+}
+
 void Engine::on(const PacketQueued& queued, Time now, Effects& effects) { on(Arrival{queued}, now, effects); }
 
 void Engine::handle(std::span<const PacketQueued> packets, Time now, Effects& effects) {
+  now_ = now;
   // As many as the memory of one core fetches at once; more would push each other out again.
   constexpr std::size_t kTogether = 16;
   boost::container::static_vector<Arrival, kTogether> together;
@@ -105,8 +105,8 @@ void Engine::on(const Arrival& arrival, Time now, Effects& effects) {
   const Packet& packet = *arrival.packet;
   const Context context{queued, packet, arrival.tuple, arrival.key, arrival.direction, now, effects};
   if (packet.icmp_error) return on_icmp_error(context);
-  if (!has_flow(packet)) return on_single_packet(context);
-  on_flow_packet(context);
+  const bool flow = has_flow(packet.endpoints.protocol) && packet.fragment != Fragment::later;
+  return flow ? on_flow_packet(context) : on_single_packet(context);
 }
 
 void Engine::on_unparsed(const PacketQueued& queued, ParseError error, Time now, Effects& effects) {
@@ -120,18 +120,18 @@ void Engine::on_unparsed(const PacketQueued& queued, ParseError error, Time now,
   entry.interface = queued.interface;
   entry.detail = to_string(error);
   effects.records.push_back(std::move(entry));
-  give({queued.id, queued.foreign_mark}, {}, options_.unparsed, Reason::unparsed, effects);
+  give_single({queued.id, queued.foreign_mark}, options_.unparsed, Reason::unparsed, effects);
 }
 
 void Engine::on_icmp_error(const Context& context) {
-  if (context.packet.has_inner) {
+  if (context.packet.has_inner && options_.icmp_errors == IcmpErrors::follow) {
     const FlowIndex index = flows_.find(context.key);
     if (index != kNoFlow) {
       const Flow& flow = flows_.at(index);
       // An undecided flow has sent nothing on, so nobody can have an error to tell about it.
       const bool pass = flow.state != FlowState::pending && lets_pass(flow.verdict);
-      return give(context.held(), flow.tuple, pass ? Verdict::accept : Verdict::drop, Reason::related,
-                  context.effects);
+      return give_single(context.held(), pass ? Verdict::accept : Verdict::drop, Reason::related,
+                         context.effects);
     }
   }
   on_single_packet(context);
@@ -163,47 +163,70 @@ void Engine::on_single_packet(const Context& context) {
   entry.uid = context.queued.uid;
   entry.gid = context.queued.gid;
   context.effects.records.push_back(std::move(entry));
-  give(context.held(), context.tuple, decided.verdict, decided.reason, context.effects);
+  give_single(context.held(), decided.verdict, decided.reason, context.effects);
 }
 
 void Engine::on_flow_packet(const Context& context) {
   const FlowKey& key = context.key;
   FlowIndex index = flows_.find(key);
   // 4. The tuple may be used again while the flow that had it before is still remembered.
+  std::uint32_t former = 0;
   if (index != kNoFlow && is_successor(context, flows_.at(index))) {
+    if (flows_.at(index).carried)
+      former = flows_.detail(index).entry != 0 ? flows_.detail(index).entry : kSomeFormer;
     remove(flows_.at(index), index, Removal::erased, context.effects);
     flows_.erase(index);
     index = kNoFlow;
   }
   if (index == kNoFlow) {
-    index = open_flow(context.tuple, key, context.direction, context.now, context.effects);
-    Flow& flow = flows_.at(index);
-    flow.interface = static_cast<std::uint16_t>(interfaces_.number(context.queued.interface));
-    flow.tcp_sequence = context.packet.tcp_sequence;
-    flow.picked_up = context.queued.reply || (context.packet.endpoints.protocol == Protocol::tcp &&
-                                              !opens_connection(context.packet));
-    // A packet against the flow's direction says nothing about the socket that began it.
-    flow.uid = known_or(context.queued.uid, kNoOwner);
-    flow.gid = known_or(context.queued.gid, kNoOwner);
-    changed(FlowChanged::Kind::opened, flow, context.effects);
+    index = open_for(context, key);
+    flows_.detail(index).former = former;
   }
   Flow& flow = flows_.at(index);
   ++flow.packets;
   flow.bytes += context.packet.length;
   flows_.touch(index, context.now);
+  learn_entry(context, index);
 
   // 5. Undecided: it waits with the others of its flow.
   if (pending_.waits(index)) return hold(context, index);
-  // 6. Decided for good, but not (yet) in the kernel's hands: a retransmission of a refused first
-  //    packet, or a second packet that was on its way when the verdict was given.
-  const bool fresh = flow.state == FlowState::pending;
-  if (!fresh && !is_temporary(flow.verdict) && flow.generation == generation_) {
-    give(context.held(), flow.tuple, flow.verdict, Reason::cached, context.effects);
-    return follow_tcp(context, index);
+  const Cause cause = why_again(context, flow);
+  if (flow.state != FlowState::pending && cause == Cause::none) {
+    // 6. A late packet of what has ended passes or not as it would have; the kernel shall not carry it.
+    if (flow.state == FlowState::ended) {
+      return give_single(context.held(), temporary(flow.verdict), Reason::cached, context.effects);
+    }
+    // 7. Decided for good, but not (yet) in the kernel's hands: a retransmission of a refused first
+    //    packet, or a second packet that was on its way when the verdict was given.
+    if (!is_temporary(flow.verdict)) {
+      answer(context, index, Reason::cached);
+      return follow_tcp(context, index);
+    }
   }
-  // 7. Decide; every packet of a flow with a temporary verdict is asked again.
-  decide_flow(context, index);
+  // 8. Decide; every packet of a flow with a temporary verdict is asked again.
+  decide_flow(context, index, cause);
   follow_tcp(context, index);
+}
+
+FlowIndex Engine::open_for(const Context& context, const FlowKey& key) {
+  const FlowIndex index = open_flow(context.tuple, key, context.direction, context.now, context.effects);
+  Flow& flow = flows_.at(index);
+  flow.interface = static_cast<std::uint16_t>(interfaces_.number(context.queued.interface));
+  flow.tcp_sequence = context.packet.tcp_sequence;
+  flow.picked_up = context.queued.reply ||
+                   (context.packet.endpoints.protocol == Protocol::tcp && !opens_connection(context.packet));
+  // A packet against the flow's direction says nothing about the socket that began it.
+  flow.uid = known_or(context.queued.uid, kNoOwner);
+  flow.gid = known_or(context.queued.gid, kNoOwner);
+  changed(FlowChanged::Kind::opened, flow, context.effects);
+  return index;
+}
+
+void Engine::learn_entry(const Context& context, FlowIndex index) {
+  const PacketQueued& queued = context.queued;
+  if (queued.conntrack_id != 0) flows_.detail(index).entry = queued.conntrack_id;
+  const bool nat = queued.conntrack && !(*queued.conntrack == flows_.at(index).tuple);
+  if (nat && flows_.at(index).direction != Direction::outbound) originals_[index] = *queued.conntrack;
 }
 
 bool Engine::is_successor(const Context& context, const Flow& flow) const {
@@ -214,40 +237,102 @@ bool Engine::is_successor(const Context& context, const Flow& flow) const {
     return context.packet.tcp_sequence != flow.tcp_sequence || flow.state == FlowState::ended;
   }
   if (context.packet.endpoints.protocol == Protocol::tcp) return false;
-  // UDP: the socket that had this tuple is gone, or it is somebody else's now.
+  // UDP: the socket that had this tuple is gone, or it is somebody else's now. A late answer to it
+  // opens nothing.
+  if (flow.state == FlowState::ended) return !context.queued.reply;
   const std::uint32_t uid = known_or(context.queued.uid, kNoOwner);
-  const bool other_owner = uid != kNoOwner && flow.uid != kNoOwner && uid != flow.uid &&
-                           !context.queued.reply && flow.direction == Direction::outbound;
-  return flow.state == FlowState::ended || other_owner;
+  return uid != kNoOwner && flow.uid != kNoOwner && uid != flow.uid && !context.queued.reply &&
+         flow.direction == Direction::outbound;
 }
 
 FlowIndex Engine::open_flow(const FiveTuple& tuple, const FlowKey& key, Direction direction, Time now,
                             Effects& effects) {
   const FlowIndex index =
-      flows_.insert(key, tuple, now, [&](FlowIndex victim, const Flow& flow, Removal why) {
+      flows_.insert(key, tuple, direction, now, [&](FlowIndex victim, const Flow& flow, Removal why) {
         ++counters_.evicted;
         remove(flow, victim, why, effects);
       });
-  flows_.at(index).direction = direction;
   ++counters_.opened;
   return index;
 }
 
-void Engine::decide_flow(const Context& context, FlowIndex index) {
+// Why a flow that has a verdict is decided again, besides the verdict's being temporary.
+Cause Engine::why_again(const Context& context, const Flow& flow) const {
+  if (flow.state == FlowState::pending) return Cause::none;
+  if (flow.due != Cause::none) return flow.due;
+  if (flow.reason == Reason::killed) return Cause::none;
+  if (is_stale(flow)) return Cause::policy;
+  const bool arrives = context.queued.hook == Hook::input &&
+                       options_.arrival_interface == ArrivalInterface::reauthorize &&
+                       !context.queued.interface.empty() && lets_pass(flow.verdict);
+  const bool elsewhere = arrives && context.queued.interface != interface_name(flow.interface);
+  return elsewhere && flow.state != FlowState::ended ? Cause::arrival : Cause::none;
+}
+
+// The helper's flow and the one whose helper expects this connection are one matter.
+bool Engine::inherits(const Context& context, FlowIndex index) {
+  if (options_.related != RelatedHandling::inherit || !context.queued.master) return false;
+  const FlowIndex place = flows_.find(FlowKey{*context.queued.master});
+  if (place == kNoFlow || place == index) return false;
+  const Flow& master = flows_.at(place);
+  if (master.state == FlowState::pending || is_stale(master) || is_reroute(master.verdict)) return false;
+  settle(index, {master.verdict, Reason::related, master.stage, kNoRule}, Cause::none, context.now,
+         context.effects);
+  return true;
+}
+
+void Engine::decide_flow(const Context& context, FlowIndex index, Cause cause) {
   Flow& flow = flows_.at(index);
+  if (flow.state == FlowState::pending && inherits(context, index))
+    return answer(context, index, flow.reason);
+  if (cause == Cause::arrival) {
+    flow.interface = static_cast<std::uint16_t>(interfaces_.number(context.queued.interface));
+  }
   Evidence seen = evidence(flow);
   // A verdict that stood in for one that did not come in time authorized nothing.
   const bool stand_in = flow.reason == Reason::timed_out || flow.reason == Reason::overload;
   const bool again = flow.state != FlowState::pending && !stand_in;
-  seen.reauthorize = again && !is_temporary(flow.verdict);
-  const Decision decision = decide_(*policy_, seen);
-  if (const Decided* decided = std::get_if<Decided>(&decision)) {
-    settle(flow, *decided, context.now, context.effects);
-    return give(context.held(), flow.tuple, flow.verdict, flow.reason, context.effects);
+  seen.reauthorize = again && (cause != Cause::none || !is_temporary(flow.verdict));
+  const Decision decision = decide_again(seen, context.now);
+  const Decided* decided = std::get_if<Decided>(&decision);
+  // Only the first authorization can wait: in another one asking keeps the verdict, or blocks.
+  if (decided == nullptr && !again) return hold(context, index);
+  const Decided blocked{Verdict::block, Reason::timed_out, Stage::none, kNoRule};
+  flow.question = decided == nullptr;
+  if (decided == nullptr && options_.in_reauthorization == AskAgain::keep) {
+    flow.due = Cause::none;
+    flow.generation = generation_;
+    return answer(context, index, flow.reason);
   }
-  // Only the first authorization can wait: a flow that has a verdict keeps it meanwhile.
-  if (again) return give(context.held(), flow.tuple, flow.verdict, flow.reason, context.effects);
-  hold(context, index);
+  const Verdict old = flow.verdict;
+  const bool known = flow.state != FlowState::pending && flow.carried;
+  settle(index, decided != nullptr ? *decided : blocked, cause, context.now, context.effects);
+  if (known && cause != Cause::none) return answer_again(context, index, old);
+  answer(context, index, flow.reason);
+}
+
+// A packet brought the question: its verdict carries the mark, and the rest is done as well.
+void Engine::answer_again(const Context& context, FlowIndex index, Verdict old) {
+  const std::size_t deletions = context.effects.deletions.size();
+  // What the mark was before a packet came up is not known for sure: it is written in any case where
+  // the packet does not do it.
+  const Flow& flow = flows_.at(index);
+  const FlowMark mark = kernel_mark(flow);
+  enforce(index, old, mark == FlowMark::undecided && !is_temporary(old) ? flow_mark(old) : mark, context.now,
+          context.effects);
+  if (context.effects.deletions.size() != deletions) {
+    return give_single(context.held(), Verdict::drop, flow.reason, context.effects);
+  }
+  answer(context, index, flow.reason);
+}
+
+// The flow's verdict, for this packet.
+void Engine::answer(const Context& context, FlowIndex index, Reason reason) {
+  const Flow& flow = flows_.at(index);
+  give(context.held(), flow, flow.verdict, reason, context.effects);
+  if (!lets_pass(flow.verdict)) return;
+  note_carried(index);
+  open_window(flow, context.now);
 }
 
 void Engine::hold(const Context& context, FlowIndex index) {
@@ -257,30 +342,29 @@ void Engine::hold(const Context& context, FlowIndex index) {
       if (flow.state != FlowState::ended) flow.state = FlowState::pending;
       return;
     case Holding::folded:
-      return give(context.held(), flow.tuple, Verdict::drop, Reason::folded, context.effects);
+      return give_single(context.held(), Verdict::drop, Reason::folded, context.effects);
     case Holding::full:
       break;
   }
   if (!pending_.waits(index)) {  // nothing of it waits, so no answer would find it
-    settle(flow, {options_.on_overload, Reason::overload, Stage::none, kNoRule}, context.now,
+    settle(index, {options_.on_overload, Reason::overload, Stage::none, kNoRule}, Cause::none, context.now,
            context.effects);
   }
-  give(context.held(), flow.tuple, options_.on_overload, Reason::overload, context.effects);
+  give_single(context.held(), options_.on_overload, Reason::overload, context.effects);
 }
 
 // The end of a connection that still comes up. What the kernel carries ends by its own events.
 void Engine::follow_tcp(const Context& context, FlowIndex index) {
-  Flow& flow = flows_.at(index);
+  const Flow& flow = flows_.at(index);
   if (context.packet.endpoints.protocol != Protocol::tcp || flow.state != FlowState::active) return;
   if (!lets_pass(flow.verdict)) return;  // nobody sees its flags
   if ((context.packet.tcp_flags & tcp_flag::fin) != 0) {
     const bool along = context.packet.endpoints.source == flow.tuple.source_address() &&
                        context.packet.endpoints.source_port == flow.tuple.source_port;
-    flow.closing = static_cast<std::uint8_t>(flow.closing | (along ? 1 : 2));
+    flows_.at(index).closing = static_cast<std::uint8_t>(flow.closing | (along ? 1 : 2));
   }
   if ((context.packet.tcp_flags & tcp_flag::rst) == 0 && flow.closing != 3) return;
-  flows_.end(index, context.now);
-  changed(FlowChanged::Kind::ended, flows_.at(index), context.effects);
+  end(index, context.now, context.effects);
 }
 
 }  // namespace tollgate

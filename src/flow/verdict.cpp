@@ -23,8 +23,11 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Direction::count
 constexpr std::array<std::string_view, 6> kStages = {
     "none", "before-resolving", "after-resolving", "communication", "link", "inspection"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(Reason::count_)> kReasons = {
-    "rule",    "default",  "cached",    "unparsed", "invalid",
-    "related", "answered", "timed-out", "overload", "folded",
+    "rule",     "default",   "cached",   "unparsed", "invalid", "related",
+    "answered", "timed-out", "overload", "folded",   "window",  "killed",
+};
+constexpr std::array<std::string_view, static_cast<std::size_t>(Cause::count_)> kCauses = {
+    "none", "policy", "arrival", "completion", "revoked", "killed", "restart", "resync",
 };
 
 template <class Enum, std::size_t N>
@@ -47,6 +50,7 @@ std::optional<Direction> parse_direction(std::string_view text) {
 
 std::string_view to_string(Stage stage) { return kStages[static_cast<std::size_t>(stage)]; }
 std::string_view to_string(Reason reason) { return kReasons[static_cast<std::size_t>(reason)]; }
+std::string_view to_string(Cause cause) { return kCauses[static_cast<std::size_t>(cause)]; }
 
 FlowMark flow_mark(Verdict verdict) {
   switch (verdict) {

@@ -40,6 +40,15 @@ nlmsghdr* put_request(char* at, std::uint16_t type, std::uint16_t flags, std::ui
   return message;
 }
 
+// Our field of the mark. What is none of our values is as good as undecided.
+ConntrackEntry with_mark(const ConntrackAttributes& attributes, std::uint32_t mask) {
+  ConntrackEntry entry = attributes.entry;
+  if (!attributes.mark) return entry;
+  const std::uint32_t value = (*attributes.mark & mask) / (mask & (~mask + 1));
+  entry.mark = value <= 0xf ? static_cast<FlowMark>(value) : FlowMark::undecided;
+  return entry;
+}
+
 // A socket filter that leaves out flows from 127.0.0.0/8 and ::1. On a machine whose services talk
 // over loopback most flows that end are such flows, and none of them is ours.
 bool leave_out_loopback(int fd) {
@@ -69,7 +78,7 @@ class ConntrackSockets final : public Conntrack {
   int event_fd() const override { return events_.fd(); }
   bool receive_events(unsigned budget, const std::function<void(const ConntrackChanged&)>& each) override;
   void set_marks(std::span<const SetMark> marks) override;
-  Result<std::uint64_t, std::string> dump(const std::function<void(const ConntrackEntry&)>& each) override;
+  Result<std::uint64_t, std::string> dump(const ConntrackVisitor& each) override;
   ConntrackCounters counters() const override { return counters_; }
 
  private:
@@ -107,8 +116,7 @@ void ConntrackSockets::on_events(std::span<const std::uint8_t> datagram,
     const std::optional<ConntrackMessage> decoded = decode_conntrack(message);
     if (!decoded) continue;
     ++counters_.events;
-    const ConntrackAttributes& entry = decoded->entry;
-    each(ConntrackChanged{decoded->kind, entry.tuple, entry.tcp_closing, entry.packets, entry.bytes});
+    each(ConntrackChanged{decoded->kind, with_mark(decoded->attributes, mark_mask_)});
   }
 }
 
@@ -195,8 +203,7 @@ void ConntrackSockets::count_reply(std::span<const std::uint8_t> datagram) {
   }
 }
 
-Result<std::uint64_t, std::string> ConntrackSockets::dump(
-    const std::function<void(const ConntrackEntry&)>& each) {
+Result<std::uint64_t, std::string> ConntrackSockets::dump(const ConntrackVisitor& each) {
   alignas(8) std::array<char, 64> bytes{};
   const nlmsghdr* const request = put_request(bytes.data(), IPCTNL_MSG_CT_GET, NLM_F_DUMP, AF_UNSPEC);
   // On a socket of its own: a dump that was given up leaves nothing behind for others to read.
@@ -208,7 +215,10 @@ Result<std::uint64_t, std::string> ConntrackSockets::dump(
                                    const std::optional<ConntrackMessage> decoded = decode_conntrack(message);
                                    if (!decoded) return;
                                    ++count;
-                                   each(ConntrackEntry{decoded->entry.tuple, decoded->entry.mark});
+                                   ConntrackEntry entry = with_mark(decoded->attributes, mark_mask_);
+                                   // What a dump leaves out is zero.
+                                   if (!entry.mark) entry.mark = FlowMark::undecided;
+                                   each(entry, decoded->attributes.mark.value_or(0));
                                  });
   if (error != 0) return "reading the conntrack table: " + error_text(error);
   return count;

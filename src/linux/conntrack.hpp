@@ -14,11 +14,8 @@
 
 namespace tollgate {
 
-// One entry of a dump.
-struct ConntrackEntry {
-  FiveTuple tuple;         // original direction
-  std::uint32_t mark = 0;  // whole
-};
+// One entry of the table, and its whole mark.
+using ConntrackVisitor = std::function<void(const ConntrackEntry& entry, std::uint32_t mark)>;
 
 struct ConntrackCounters {
   std::uint64_t events = 0;
@@ -42,8 +39,9 @@ class Conntrack {
   // Writes our field of the mark, no other bit. Never blocks: the kernel does it at once and its
   // replies are counted.
   virtual void set_marks(std::span<const SetMark> marks) = 0;
-  // The whole table, both families; blocks. Errors name what the kernel said.
-  virtual Result<std::uint64_t, std::string> dump(const std::function<void(const ConntrackEntry&)>& each) = 0;
+  // The whole table, both families; blocks. Directions are left to the caller. Errors name what the
+  // kernel said.
+  virtual Result<std::uint64_t, std::string> dump(const ConntrackVisitor& each) = 0;
   virtual ConntrackCounters counters() const = 0;
 };
 

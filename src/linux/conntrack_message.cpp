@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
-#include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
@@ -114,7 +113,7 @@ bool read_protocol(Reader in, FiveTuple& tuple) {
 }
 
 // CTA_COUNTERS_ORIG and _REPLY, added up: only there while net.netfilter.nf_conntrack_acct is on.
-void add_counters(Reader in, ConntrackAttributes& entry) {
+void add_counters(Reader in, ConntrackEntry& entry) {
   NetlinkAttributes attributes{in};
   std::uint16_t type = 0;
   Reader value;
@@ -126,8 +125,8 @@ void add_counters(Reader in, ConntrackAttributes& entry) {
   }
 }
 
-// CTA_PROTOINFO: the TCP state, past ESTABLISHED or not.
-bool read_tcp_closing(Reader in) {
+// CTA_PROTOINFO: the TCP state.
+std::optional<TcpState> read_tcp_state(Reader in) {
   NetlinkAttributes attributes{in};
   std::uint16_t type = 0;
   Reader value;
@@ -136,12 +135,12 @@ bool read_tcp_closing(Reader in) {
     NetlinkAttributes fields{value};
     std::uint8_t state = 0;
     while (fields.next(type, value)) {
-      if (type == CTA_PROTOINFO_TCP_STATE && value.u8(state)) {
-        return state > TCP_CONNTRACK_ESTABLISHED && state <= TCP_CONNTRACK_CLOSE;
-      }
+      if (type != CTA_PROTOINFO_TCP_STATE || !value.u8(state)) continue;
+      if (state > static_cast<std::uint8_t>(TcpState::syn_sent2)) return std::nullopt;
+      return static_cast<TcpState>(state);
     }
   }
-  return false;
+  return std::nullopt;
 }
 }  // namespace
 
@@ -160,33 +159,47 @@ std::optional<FiveTuple> decode_tuple(Reader in) {
 }
 
 std::optional<ConntrackAttributes> decode_conntrack_attributes(Reader in) {
-  ConntrackAttributes entry;
-  std::optional<FiveTuple> tuple;
+  ConntrackAttributes found;
+  ConntrackEntry& entry = found.entry;
+  std::optional<FiveTuple> original, reply;
+  std::uint32_t seconds = 0, mark = 0;
   NetlinkAttributes attributes{in};
   std::uint16_t type = 0;
   Reader value;
   while (attributes.next(type, value)) {
     switch (type) {
       case CTA_TUPLE_ORIG:
-        tuple = decode_tuple(value);
+        original = decode_tuple(value);
+        break;
+      case CTA_TUPLE_REPLY:
+        reply = decode_tuple(value);
         break;
       case CTA_MARK:
-        if (!value.u32(entry.mark)) return std::nullopt;
+        if (!value.u32(mark)) return std::nullopt;
+        found.mark = mark;
+        break;
+      case CTA_ID:
+        if (!value.u32(entry.id)) return std::nullopt;
+        break;
+      case CTA_TIMEOUT:
+        if (!value.u32(seconds)) return std::nullopt;
+        entry.expires_in = std::chrono::seconds{seconds};
         break;
       case CTA_COUNTERS_ORIG:
       case CTA_COUNTERS_REPLY:
         add_counters(value, entry);
         break;
       case CTA_PROTOINFO:
-        entry.tcp_closing = read_tcp_closing(value);
+        entry.tcp = read_tcp_state(value);
         break;
       default:
         break;
     }
   }
-  if (!tuple) return std::nullopt;
-  entry.tuple = *tuple;
-  return entry;
+  if (!original) return std::nullopt;
+  entry.original = *original;
+  entry.reply = reply ? *reply : original->reversed();
+  return found;
 }
 
 std::optional<ConntrackMessage> decode_conntrack(std::span<const std::uint8_t> message) {
@@ -203,9 +216,9 @@ std::optional<ConntrackMessage> decode_conntrack(std::span<const std::uint8_t> m
   } else {
     return std::nullopt;
   }
-  const std::optional<ConntrackAttributes> entry = decode_conntrack_attributes(in);
-  if (!entry) return std::nullopt;
-  decoded.entry = *entry;
+  const std::optional<ConntrackAttributes> attributes = decode_conntrack_attributes(in);
+  if (!attributes) return std::nullopt;
+  decoded.attributes = *attributes;
   return decoded;
 }
 

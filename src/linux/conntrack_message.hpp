@@ -20,21 +20,19 @@ namespace tollgate {
 // the id of ICMP messages other than echo) comes out as 0.
 std::optional<FiveTuple> decode_tuple(Reader attributes);
 
-// The attributes of one conntrack entry.
+// The attributes of one conntrack entry. Direction and mark of `entry` are left to who knows the
+// machine's addresses and our field of the mark.
 struct ConntrackAttributes {
-  FiveTuple tuple;  // original direction
-  std::uint32_t mark = 0;
-  bool tcp_closing = false;
-  std::optional<std::uint64_t> packets;  // both ways
-  std::optional<std::uint64_t> bytes;
+  ConntrackEntry entry;
+  std::optional<std::uint32_t> mark;  // whole
 };
-// nullopt without a readable original tuple.
+// nullopt without a readable original tuple. Without a readable reply tuple that is its reverse.
 std::optional<ConntrackAttributes> decode_conntrack_attributes(Reader attributes);
 
 // A whole message, header included, of an event or a dump; nullopt for any other message.
 struct ConntrackMessage {
   ConntrackChanged::Kind kind = ConntrackChanged::Kind::updated;
-  ConntrackAttributes entry;
+  ConntrackAttributes attributes;
 };
 std::optional<ConntrackMessage> decode_conntrack(std::span<const std::uint8_t> message);
 

@@ -22,6 +22,7 @@ struct Fields {
   std::uint32_t mark = 0, indev = 0, outdev = 0, wire_length = 0;
   std::optional<std::uint32_t> uid, gid;
   std::optional<FiveTuple> conntrack;
+  std::uint32_t conntrack_id = 0;
   std::span<const std::uint8_t> payload;
 };
 
@@ -59,7 +60,10 @@ bool read_field(std::uint16_t type, Reader value, Fields& fields) {
       fields.payload = value.rest();
       return true;
     case NFQA_CT:
-      if (const auto entry = decode_conntrack_attributes(value)) fields.conntrack = entry->tuple;
+      if (const auto found = decode_conntrack_attributes(value)) {
+        fields.conntrack = found->entry.original;
+        fields.conntrack_id = found->entry.id;
+      }
       return true;
     default:
       return true;  // the kernel's numbers: hardware address, time, VLAN, security context, …
@@ -126,6 +130,7 @@ std::optional<DecodedPacket> decode_packet(std::span<const std::uint8_t> message
   if (fields.uid) packet.uid = *fields.uid;
   if (fields.gid) packet.gid = *fields.gid;
   packet.conntrack = fields.conntrack;
+  packet.conntrack_id = fields.conntrack_id;
   return decoded;
 }
 

@@ -39,6 +39,7 @@ class NetworkSet {
   }
 
   bool empty() const { return lengths_.empty(); }
+  friend bool operator==(const NetworkSet&, const NetworkSet&) = default;
   std::size_t size() const { return lengths_.size(); }
   std::size_t bytes() const { return firsts_.bytes() + lengths_.capacity(); }
   bool contains(const Key& key) const {
@@ -63,6 +64,11 @@ class AddressList {
   bool contains(const IpAddress& address) const;
 
   bool has(Family family) const;
+  // Both hold the same addresses of this family, written in the same networks.
+  bool same(const AddressList& other, Family family) const {
+    if (family == Family::ipv4) return ipv4_ == other.ipv4_;
+    return ipv6_ == other.ipv6_ && ipv6_long_ == other.ipv6_long_;
+  }
   std::size_t size() const { return ipv4_.size() + ipv6_.size() + ipv6_long_.size(); }
   std::size_t bytes() const { return ipv4_.bytes() + ipv6_.bytes() + ipv6_long_.bytes(); }
 

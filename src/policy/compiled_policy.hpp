@@ -37,6 +37,7 @@ class CompiledPolicy final : public Policy {
   }
   std::vector<std::string> lists() const override { return parts_.list_names; }
   FirstMatch match(const Evidence& seen) const override;
+  bool same_layer(const Policy& other, Direction direction, Family family) const override;
   std::vector<TriedRule> explain(const Evidence& seen) const override;
 
  private:

@@ -20,6 +20,7 @@ class SortedKeys {
     for (std::size_t i = 0; i < keys_.size(); i += kStep) samples_.push_back(keys_[i]);
   }
 
+  friend bool operator==(const SortedKeys& a, const SortedKeys& b) { return a.keys_ == b.keys_; }
   std::size_t size() const { return keys_.size(); }
   const Key& operator[](std::size_t index) const { return keys_[index]; }
   std::size_t bytes() const { return (keys_.capacity() + samples_.capacity()) * sizeof(Key); }

@@ -22,6 +22,12 @@ std::map<std::string, std::uint64_t> words(const EnumCounters<Enum>& counters) {
   return named;
 }
 
+// A capture cannot be asked about what it does not show.
+EngineOptions without_probes(EngineOptions options) {
+  options.probes = false;
+  return options;
+}
+
 // The engine with a capture in the place of the kernel.
 //
 // A kernel would not even queue what follows a permanent verdict. Here every packet goes to the
@@ -32,7 +38,7 @@ class Player {
   Player(const ReplayOptions& options, PolicyPointer policy,
          const std::function<void(const FlowEntry&)>& flow)
       : options_{options},
-        engine_{options.engine, std::move(policy)},
+        engine_{without_probes(options.engine), std::move(policy)},
         report_{options.engine.flows.max_flows,
                 [this, &flow](const Flow& gone) { flow(describe(engine_, gone)); }} {
     engine_.watch_changes(true);

@@ -124,8 +124,9 @@ void insert_and_expire(benchmark::State& state) {
   for (auto _ : state) {
     now += std::chrono::milliseconds{1};
     const FiveTuple tuple = numbered(n++ & 0xffffff);
-    table.insert(FlowKey{tuple}, tuple, now, [](auto&&...) {});
-    table.expire(now, [](auto&&...) {});
+    table.insert(FlowKey{tuple}, tuple, Direction::outbound, now, [](auto&&...) {});
+    table.expire(
+        now, 1000, [](auto&&...) {}, [](auto&&...) { return false; });
   }
   state.counters["flows"] = static_cast<double>(table.size());
 }
@@ -138,7 +139,8 @@ void evict_at_the_limit(benchmark::State& state) {
   std::uint32_t n = 0;
   for (auto _ : state) {
     const FiveTuple tuple = numbered(n++ & 0xffffff);
-    table.insert(FlowKey{tuple}, tuple, Time{std::chrono::microseconds{n}}, [](auto&&...) {});
+    table.insert(FlowKey{tuple}, tuple, Direction::outbound, Time{std::chrono::microseconds{n}},
+                 [](auto&&...) {});
   }
 }
 BENCHMARK(evict_at_the_limit);

@@ -99,11 +99,11 @@ class Script {
   }
 
   void conntrack(std::uint8_t kind, std::uint8_t detail) {
-    if ((detail & 1) != 0) return void(checker_.handle(FlowAdopted{last_tuple_.reversed()}, now_));
     ConntrackChanged change;
     change.kind = static_cast<ConntrackChanged::Kind>(kind / 8 % 3);
-    change.tuple = (detail & 2) != 0 ? last_tuple_ : last_tuple_.reversed();
-    change.tcp_closing = (detail & 4) != 0;
+    change.entry.original = (detail & 2) != 0 ? last_tuple_ : last_tuple_.reversed();
+    change.entry.reply = change.entry.original.reversed();
+    if ((detail & 4) != 0) change.entry.tcp = TcpState::close;
     checker_.handle(change, now_);
   }
 

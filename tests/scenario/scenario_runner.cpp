@@ -266,6 +266,18 @@ class ScenarioRunner {
     handle(read.queued, step);
   }
 
+  // PROTOCOL SOURCE > DESTINATION, and what follows.
+  static ConntrackEntry entry_of(const std::vector<std::string>& words, std::size_t at) {
+    ConntrackEntry entry;
+    entry.original = tuple_of(words.at(at), words.at(at + 1), words.at(at + 3));
+    entry.reply = entry.original.reversed();
+    for (std::size_t i = at + 4; i < words.size(); ++i) {
+      const auto [name, value] = setting(words[i]);
+      (name == "packets" ? entry.packets : entry.bytes) = std::stoull(value);
+    }
+    return entry;
+  }
+
   void on_conntrack(const Step& step) {
     const std::vector<std::string>& words = step.words;
     ConntrackChanged change;
@@ -273,20 +285,19 @@ class ScenarioRunner {
     change.kind = kind == "started"     ? ConntrackChanged::Kind::started
                   : kind == "destroyed" ? ConntrackChanged::Kind::destroyed
                                         : ConntrackChanged::Kind::updated;
-    change.tcp_closing = kind == "closing";
-    change.tuple = tuple_of(words.at(2), words.at(3), words.at(5));
-    for (std::size_t i = 6; i < words.size(); ++i) {
-      const auto [name, value] = setting(words[i]);
-      (name == "packets" ? change.packets : change.bytes) = std::stoull(value);
-    }
+    change.entry = entry_of(words, 2);
+    if (kind == "closing") change.entry.tcp = TcpState::time_wait;
     handle(change, step);
   }
 
   void on_adopt(const Step& step) {
     const std::vector<std::string>& words = step.words;
-    handle(FlowAdopted{tuple_of(words.at(3), words.at(4), words.at(6)), *parse_direction(words.at(1)),
-                       *parse_verdict(words.at(2))},
-           step);
+    ConntrackEntry entry = entry_of(words, 3);
+    entry.direction = *parse_direction(words.at(1));
+    entry.mark = flow_mark(*parse_verdict(words.at(2)));
+    engine_.handle(ResyncBegan{true}, step.at, effects_);
+    engine_.handle(ConntrackSeen{entry, {}, 0}, step.at, effects_);
+    handle(ResyncEnded{false}, step);
   }
 
   void on_answer(const Step& step) {
@@ -312,12 +323,26 @@ class ScenarioRunner {
                       kActions[static_cast<std::size_t>(verdict.action)] +
                       (verdict.mark == FlowMark::undecided ? "" : " " + word_of(verdict.mark)));
     }
+    for (const TearDown& down : effects_.tear_downs) {
+      lines.push_back("teardown " + std::string{to_string(down.direction)} + " " + down.tuple.to_string() +
+                      (down.socket == 0 ? "" : " socket=" + std::to_string(down.socket)));
+    }
     for (const SetMark& mark : effects_.marks) {
       lines.push_back("mark " + word_of(mark.mark) + " " + mark.tuple.to_string());
     }
+    for (const DeleteEntry& entry : effects_.deletions) lines.push_back("delete " + entry.tuple.to_string());
+    for (const SocketAuthorized& socket : effects_.sockets) {
+      lines.push_back(std::string{socket.authorized ? "authorize " : "withdraw "} +
+                      std::string{to_string(socket.direction)} + " " + to_string(socket.protocol) + " " +
+                      socket.address.to_string() + " " + std::to_string(socket.port));
+    }
+    for (const ProbeFlow& probe : effects_.probes) lines.push_back("probe " + probe.tuple.to_string());
+    if (effects_.read_table) lines.push_back("read-table");
     for (const Record& record : effects_.records) {
       lines.push_back("record " + std::string{to_string(record.verdict)} + " \"" + record.rule + "\" " +
                       std::string{to_string(record.stage)} + " " + std::string{to_string(record.reason)} +
+                      (record.cause == Cause::none ? "" : " " + std::string{to_string(record.cause)}) +
+                      (record.old_verdict ? " was " + std::string{to_string(*record.old_verdict)} : "") +
                       (record.detail.empty() ? "" : " " + record.detail));
     }
     for (const FlowChanged& change : effects_.changes) {

@@ -168,14 +168,21 @@ class World {
   void conntrack() {
     ConntrackChanged change;
     change.kind = static_cast<ConntrackChanged::Kind>(pick(3));
-    change.tuple = some_tuple();
-    change.tcp_closing = pick(4) == 0;
-    if (pick(2) == 0) change.packets = pick(1000);
+    change.entry.original = some_tuple();
+    change.entry.reply = change.entry.original.reversed();
+    if (pick(4) == 0) change.entry.tcp = TcpState::close;
+    if (pick(2) == 0) change.entry.packets = pick(1000);
     checker_.handle(change, now_);
   }
 
   void adopt() {
-    checker_.handle(FlowAdopted{some_tuple(), Direction::outbound, Verdict::permanent_accept}, now_);
+    ConntrackEntry entry;
+    entry.original = some_tuple();
+    entry.reply = entry.original.reversed();
+    entry.mark = FlowMark::accept;
+    checker_.handle(ResyncBegan{}, now_);
+    checker_.handle(ConntrackSeen{entry, {}, 0}, now_);
+    checker_.handle(ResyncEnded{pick(4) == 0}, now_);
   }
 
   std::mt19937 random_;
@@ -188,6 +195,7 @@ class World {
 EngineOptions small_options() {
   EngineOptions options;
   options.flows.max_flows = 300;
+  options.flows.pressure.clear();
   options.flows.end_linger = 20s;
   options.flows.udp_idle_timeout = 1min;
   options.pending = {8, 2, 15s};

@@ -5,11 +5,13 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tollgate/base/diagnostic.hpp"
 #include "tollgate/base/ip.hpp"
 #include "tollgate/base/result.hpp"
 #include "tollgate/base/time.hpp"
+#include "tollgate/flow/flow_table.hpp"
 #include "tollgate/flow/verdict.hpp"
 
 namespace tollgate {
@@ -21,6 +23,13 @@ enum class InvalidHandling : std::uint8_t { pass, drop };
 enum class LoopbackHandling : std::uint8_t { exempt, decide };
 enum class RulesetHandling : std::uint8_t { apply, none };
 enum class AtStop : std::uint8_t { remove, keep };
+// Whether packets of a protocol without connections are decided one by one or as flows.
+enum class FlowHandling : std::uint8_t { packet, flow };
+enum class IcmpErrors : std::uint8_t { follow, decide };
+enum class RelatedHandling : std::uint8_t { inherit, decide };
+enum class ArrivalInterface : std::uint8_t { ignore, reauthorize };
+enum class MulticastAnswers : std::uint8_t { window, decide };
+enum class AskAgain : std::uint8_t { keep, block };
 std::string_view to_string(Backend value);
 std::string_view to_string(MarkPath value);
 std::string_view to_string(FailMode value);
@@ -28,6 +37,12 @@ std::string_view to_string(InvalidHandling value);
 std::string_view to_string(LoopbackHandling value);
 std::string_view to_string(RulesetHandling value);
 std::string_view to_string(AtStop value);
+std::string_view to_string(FlowHandling value);
+std::string_view to_string(IcmpErrors value);
+std::string_view to_string(RelatedHandling value);
+std::string_view to_string(ArrivalInterface value);
+std::string_view to_string(MulticastAnswers value);
+std::string_view to_string(AskAgain value);
 
 // The highest queue.number: kQueueCount (ruleset/queue_layout.hpp) numbers from there end at 65535.
 inline constexpr std::uint16_t kMostQueueNumber = 65530;
@@ -61,6 +76,12 @@ struct Config {
   bool log_invalid = false;          // the kernel logs them, at most 10 a minute
   Verdict unparsed = Verdict::drop;  // accept, block or drop
   LoopbackHandling loopback = LoopbackHandling::exempt;
+  FlowHandling icmp = FlowHandling::packet;            // ICMP and ICMPv6 but their errors
+  IcmpErrors icmp_errors = IcmpErrors::follow;         // the flow that they quote, or policy
+  FlowHandling other = FlowHandling::packet;           // neither TCP, UDP nor ICMP
+  RelatedHandling related = RelatedHandling::inherit;  // connections that a helper expects
+  ArrivalInterface arrival_interface = ArrivalInterface::ignore;
+  MulticastAnswers multicast_answers = MulticastAnswers::window;
 
   struct Queue {
     std::uint16_t number = 4200;            // the first of kQueueCount (queue_layout.hpp)
@@ -79,6 +100,11 @@ struct Config {
     Duration idle_timeout = std::chrono::minutes{10};  // TCP and others
     Duration udp_idle_timeout = std::chrono::minutes{10};
     Duration icmp_idle_timeout = std::chrono::seconds{60};
+    std::vector<IdleTime> idle_times;  // of other single protocols, at most kMaxIdleTimes
+    // Percent of max_flows → percent of the idle times; ascending, at most kMaxPressureSteps.
+    std::vector<PressureStep> pressure = FlowLimits{}.pressure;
+    // How long unicast answers to a multicast or broadcast packet are let in.
+    Duration answer_window = std::chrono::seconds{3};
     friend bool operator==(const Flow&, const Flow&) = default;
   } flow;
 
@@ -86,8 +112,9 @@ struct Config {
     std::uint32_t max_packets = 1024;  // that wait, in all; below queue.max_length
     std::uint32_t max_packets_per_flow = 4;
     Duration deadline = std::chrono::seconds{15};
-    Verdict on_deadline = Verdict::block;  // accept, block or drop
-    Verdict on_overload = Verdict::drop;   // accept, block or drop
+    Verdict on_deadline = Verdict::block;          // accept, block or drop
+    Verdict on_overload = Verdict::drop;           // accept, block or drop
+    AskAgain in_reauthorization = AskAgain::keep;  // what `ask` does to a flow that has a verdict
     friend bool operator==(const Pending&, const Pending&) = default;
   } pending;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "tollgate/base/ids.hpp"
+#include "tollgate/base/ip.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/flow.hpp"
 #include "tollgate/flow/verdict.hpp"
@@ -26,11 +27,48 @@ struct PacketVerdict {
   friend bool operator==(const PacketVerdict&, const PacketVerdict&) = default;
 };
 
+// Destroy the local socket of this TCP flow (SOCK_DESTROY): its program hears of it at once, and the
+// reset that the kernel sends for it tells the other end. So before the marks are written.
+struct TearDown {
+  FiveTuple tuple;                            // in the flow's direction
+  Direction direction = Direction::outbound;  // outbound: the source is local; inbound: the destination
+  std::uint64_t socket = 0;                   // cookie; 0: not known
+  friend bool operator==(const TearDown&, const TearDown&) = default;
+};
+
 // Write this flow's ct mark by itself, after the verdicts: no packet of it carries it there.
 struct SetMark {
-  FiveTuple tuple;  // original direction
+  // One of the entry's two tuples. Where NAT is between and nobody told the entry's own, this is
+  // the flow's: an entry that is not found is to be looked for by its reverse.
+  FiveTuple tuple;
   FlowMark mark = FlowMark::undecided;
   friend bool operator==(const SetMark&, const SetMark&) = default;
+};
+
+// Delete this entry: NAT was decided with its first packet, and only a new connection can go another
+// way. The flow has ended with it.
+struct DeleteEntry {
+  FiveTuple tuple;  // as in SetMark
+  friend bool operator==(const DeleteEntry&, const DeleteEntry&) = default;
+};
+
+// Ask conntrack for this one entry, now or soon; the answer is FlowProbed with the same `flow`.
+struct ProbeFlow {
+  FlowRef flow;
+  FiveTuple tuple;  // as in SetMark
+  friend bool operator==(const ProbeFlow&, const ProbeFlow&) = default;
+};
+
+// From now on the kernel lets new flows of this direction to (inbound) or from (outbound) this local
+// endpoint pass and marks them accept, whoever the peer is: or no longer does. `address` is what
+// the flow had: never unspecified. Both are idempotent.
+struct SocketAuthorized {
+  Protocol protocol = Protocol::udp;
+  Direction direction = Direction::inbound;
+  IpAddress address;
+  std::uint16_t port = 0;
+  bool authorized = true;
+  friend bool operator==(const SocketAuthorized&, const SocketAuthorized&) = default;
 };
 
 // For those who watch.
@@ -40,17 +78,41 @@ struct FlowChanged {
   Flow flow;
 };
 
-// What the core wants done, in this order within each list; verdicts before marks. The shell does
-// it, then clears it; the vectors keep their capacity.
+// What FlowsRevoked and FlowsKilled did, of the flows that were named.
+struct ByHand {
+  std::uint64_t flows = 0;      // taken back or cut
+  std::uint64_t marks = 0;      // of them, those whose ct mark is written
+  std::uint64_t sockets = 0;    // of them, those whose local socket is destroyed
+  std::uint64_t waiting = 0;    // of them, those that still waited for their first decision (kill only)
+  std::uint64_t untouched = 0;  // ended, gone, still waiting (revoke), or cut already (kill)
+  friend bool operator==(const ByHand&, const ByHand&) = default;
+};
+
+// What the core wants done, in this order: verdicts, tear-downs, marks, deletions, authorized
+// sockets, probes, the rest. The shell does it, then clears it; the vectors keep their capacity.
 struct Effects {
   std::vector<PacketVerdict> verdicts;
+  std::vector<TearDown> tear_downs;
   std::vector<SetMark> marks;
+  std::vector<DeleteEntry> deletions;
+  std::vector<SocketAuthorized> sockets;
+  std::vector<ProbeFlow> probes;
+  // Read conntrack's table (ResyncBegan … ResyncEnded): some of what it carries is not in the cache
+  // and may have to be decided again.
+  bool read_table = false;
+  ByHand by_hand;
   std::vector<Record> records;
   std::vector<FlowChanged> changes;
 
   void clear() {
     verdicts.clear();
+    tear_downs.clear();
     marks.clear();
+    deletions.clear();
+    sockets.clear();
+    probes.clear();
+    read_table = false;
+    by_hand = {};
     records.clear();
     changes.clear();
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
@@ -13,6 +14,9 @@
 
 #include "tollgate/base/counters.hpp"
 #include "tollgate/base/time.hpp"
+#include "tollgate/config/config.hpp"
+#include "tollgate/engine/answer_windows.hpp"
+#include "tollgate/engine/authorized_sockets.hpp"
 #include "tollgate/engine/decide.hpp"
 #include "tollgate/engine/effect.hpp"
 #include "tollgate/engine/event.hpp"
@@ -31,6 +35,15 @@ struct EngineOptions {
   Verdict on_overload = Verdict::drop;   // temporary
   // Which reroutes have somewhere to go, by family. A flow that cannot be rerouted is blocked.
   bool nameserver4 = false, nameserver6 = false, tunnel4 = false, tunnel6 = false;
+  bool probes = true;  // somebody answers ProbeFlow; where nobody does idle flows just go (replay)
+  FlowHandling icmp = FlowHandling::packet;
+  IcmpErrors icmp_errors = IcmpErrors::follow;
+  FlowHandling other = FlowHandling::packet;
+  RelatedHandling related = RelatedHandling::inherit;
+  ArrivalInterface arrival_interface = ArrivalInterface::ignore;
+  MulticastAnswers multicast_answers = MulticastAnswers::window;
+  Duration answer_window = std::chrono::seconds{3};
+  AskAgain in_reauthorization = AskAgain::keep;
 };
 
 struct EngineCounters {
@@ -40,7 +53,15 @@ struct EngineCounters {
   EnumCounters<ParseError> malformed;  // by reason
   std::uint64_t opened = 0;            // flows
   std::uint64_t evicted = 0;
-  std::uint64_t reroute_refused = 0;  // a reroute that had nowhere to go
+  std::uint64_t reroute_refused = 0;         // a reroute that had nowhere to go
+  std::uint64_t adopted = 0;                 // flows that conntrack had and we did not
+  std::uint64_t probed = 0;                  // idle flows that conntrack was asked about
+  std::uint64_t resyncs = 0;                 // readings of conntrack's table, finished
+  std::uint64_t healed = 0;                  // ct marks that a reading found to be other than they should
+  std::uint64_t vanished = 0;                // flows that a reading did not find any more
+  EnumCounters<Cause> reauthorized;          // flows decided again, by cause; `none` stays 0
+  EnumCounters<Cause> changed;               // of them, those whose verdict differs now
+  std::uint64_t sockets_not_authorized = 0;  // past kMaxAuthorizedSockets
 };
 
 // The gate: events in, effects out. Reads no clock and does no I/O, so that replay, the scenarios,
@@ -54,6 +75,8 @@ class Engine {
   Engine(const EngineOptions& options, PolicyPointer policy, Decide decide = &tollgate::decide,
          std::pmr::memory_resource* memory = std::pmr::get_default_resource());
 
+  // No event takes long: what concerns many flows is done in slices, and next_deadline() is in the
+  // past until the last of them is done.
   void handle(const Event& event, Time now, Effects& effects);
   // Packets that came together, with the same effects as one after another. Under load it costs a
   // fraction: what their look-ups wait for in main memory is fetched side by side.
@@ -68,9 +91,17 @@ class Engine {
   PolicyPointer policy_pointer() const { return policy_; }
   Generation generation() const { return generation_; }
   const FlowTable& flows() const { return flows_; }
+  const EngineOptions& options() const { return options_; }
   const EngineCounters& counters() const { return counters_; }
   std::uint32_t pending_flows() const { return pending_.flows(); }
   std::uint32_t pending_packets() const { return pending_.packets(); }
+  // A new policy, or a reading of conntrack's table, has not yet been held against every flow.
+  bool reauthorizing() const { return policy_walk_.has_value(); }
+  bool resyncing() const { return resync_ || sweep_walk_.has_value(); }
+  std::span<const AuthorizedSocket> authorized_sockets() const { return sockets_.all(); }
+  std::size_t answer_windows() const { return windows_.size(); }
+  // The mark that conntrack should hold for this flow.
+  FlowMark kernel_mark(const Flow& flow) const;
   // Of flows: "" for kNoInterface, kNoRule.
   const std::string& interface_name(std::uint16_t index) const {
     return interfaces_.name(index == kNoInterface ? NameTable::kNone : index);
@@ -84,9 +115,16 @@ class Engine {
   void on(const PacketQueued& queued, Time now, Effects& effects);
   void on(const Arrival& arrival, Time now, Effects& effects);
   void on(const ConntrackChanged& change, Time now, Effects& effects);
-  void on(const FlowAdopted& adopted, Time now, Effects& effects);
+  void on(const SocketGone& gone, Time now, Effects& effects);
+  void on(const FlowProbed& probed, Time now, Effects& effects);
+  void on(const ResyncBegan& began, Time now, Effects& effects);
+  void on(const ConntrackSeen& seen, Time now, Effects& effects);
+  void on(const ResyncEnded& ended, Time now, Effects& effects);
   void on(const PolicyReplaced& replaced, Time now, Effects& effects);
   void on(const AnswerGiven& answer, Time now, Effects& effects);
+  void on(const FlowsRevoked& revoked, Time now, Effects& effects);
+  void on(const FlowsKilled& killed, Time now, Effects& effects);
+  void on(const BroadcastAddresses& addresses, Time now, Effects& effects);
   void on(const Stopping& stopping, Time now, Effects& effects);
   void on(const TimePassed& passed, Time now, Effects& effects);
 
@@ -95,34 +133,99 @@ class Engine {
   void on_icmp_error(const Context& context);
   void on_single_packet(const Context& context);
   void on_flow_packet(const Context& context);
+  bool has_flow(Protocol protocol) const;
   bool is_successor(const Context& context, const Flow& flow) const;
   FlowIndex open_flow(const FiveTuple& tuple, const FlowKey& key, Direction direction, Time now,
                       Effects& effects);
-  void decide_flow(const Context& context, FlowIndex index);
+  FlowIndex open_for(const Context& context, const FlowKey& key);
+  void learn_entry(const Context& context, FlowIndex index);
+  bool inherits(const Context& context, FlowIndex index);
+  Cause why_again(const Context& context, const Flow& flow) const;
+  void decide_flow(const Context& context, FlowIndex index, Cause cause);
+  void answer(const Context& context, FlowIndex index, Reason reason);
+  void answer_again(const Context& context, FlowIndex index, Verdict old);
   void hold(const Context& context, FlowIndex index);
   void follow_tcp(const Context& context, FlowIndex index);
 
-  // What becomes of a decision, in engine.cpp.
-  void settle(Flow& flow, const Decided& decided, Time now, Effects& effects);
+  // What becomes of a decision, in engine_decision.cpp.
+  Decision decide_again(const Evidence& seen, Time now) const;
+  void settle(FlowIndex index, const Decided& decided, Cause cause, Time now, Effects& effects);
   void release(FlowIndex index, const Decided& decided, Time now, Effects& effects);
-  void give(const HeldPacket& packet, const FiveTuple& tuple, Verdict verdict, Reason reason,
-            Effects& effects);
-  void remove(const Flow& flow, FlowIndex index, Removal why, Effects& effects);
+  void give(const HeldPacket& packet, const Flow& flow, Verdict verdict, Reason reason, Effects& effects);
+  void give_single(const HeldPacket& packet, Verdict verdict, Reason reason, Effects& effects);
   bool deliverable(Verdict verdict, const Flow& flow) const;
   Evidence evidence(const Flow& flow) const;
   std::uint32_t rule_number(std::uint32_t policy_rule);
   void changed(FlowChanged::Kind kind, const Flow& flow, Effects& effects) const;
-  void record(const Flow& flow, Time now, Effects& effects) const;
+  void record(const Flow& flow, Cause cause, std::optional<Verdict> old, Time now, Effects& effects) const;
+
+  // The life of a flow, in engine_lifetime.cpp.
+  FlowIndex find(const ConntrackEntry& entry) const;
+  void learn(FlowIndex index, const ConntrackEntry& entry, Time now);
+  void note_carried(FlowIndex index);
+  void end(FlowIndex index, Time now, Effects& effects);
+  void end_with_socket(FlowIndex index, const SocketGone& gone, Time now, Effects& effects);
+  void end_socket(const SocketGone& gone, Time at, Time now, Effects& effects);
+  bool probe(FlowIndex index, const Flow& flow, Effects& effects);
+  void ask_conntrack(FlowIndex index, Effects& effects);
+  void remove(const Flow& flow, FlowIndex index, Removal why, Effects& effects);
+  FiveTuple entry_tuple(FlowIndex index) const;
+
+  // Conntrack's table, in engine_resync.cpp.
+  bool adopt(const ConntrackEntry& entry, Cause cause, Time now, Effects& effects);
+  void compare(FlowIndex index, const ConntrackEntry& entry, Time now, Effects& effects);
+  void sweep(Time now, Effects& effects);
+
+  // Decisions taken back, in engine_reauthorize.cpp.
+  struct Layer {
+    Direction direction;
+    Family family;
+  };
+  bool is_stale(const Flow& flow) const { return flow.generation < since(flow.direction, flow.tuple.family); }
+  Generation since(Direction direction, Family family) const {
+    return layers_[static_cast<std::size_t>(direction)][family == Family::ipv6 ? 1 : 0];
+  }
+  void reauthorize(FlowIndex index, Cause cause, Time now, Effects& effects);
+  void reauthorize_slice(Time now, Effects& effects);
+  void enforce(FlowIndex index, Verdict old, FlowMark old_mark, Time now, Effects& effects);
+  bool tear_down(FlowIndex index, Effects& effects) const;
+  void withdraw_sockets(Effects& effects);
+  void authorize_socket(const Flow& flow, std::uint32_t policy_rule, Effects& effects);
+
+  // Multicast, in engine_windows.cpp.
+  bool opens_window(const Flow& flow) const;
+  void open_window(const Flow& flow, Time now);
+  bool in_window(const Evidence& seen, Time now) const;
 
   EngineOptions options_;
   PolicyPointer policy_;
   Decide decide_;
   Generation generation_{1};
+  std::array<std::array<Generation, 2>, 3> layers_{};  // the policy that last touched each
   FlowTable flows_;
   PendingTable pending_;
   NameTable interfaces_;
   NameTable rules_;
   std::vector<std::uint32_t> rule_numbers_;  // of the policy's rules, kNoRule until first needed
+  // Original directions of entries whose NAT makes them other than the flow's tuple.
+  boost::unordered_flat_map<FlowIndex, FiveTuple> originals_;
+  AuthorizedSockets sockets_;
+  AnswerWindows windows_;
+  std::vector<IpAddress> broadcasts_;  // in order
+  // UDP sockets that are gone and had more flows than one slice ends.
+  struct Closing {
+    SocketGone gone;
+    Time at;
+  };
+  std::deque<Closing> closing_;
+  std::optional<FlowIndex> policy_walk_;  // the next place to hold the policy against
+  std::vector<bool> rules_used_;          // that the walk has come upon
+  std::optional<FlowIndex> sweep_walk_;   // the next place to look for what the table lacked
+  std::uint32_t round_ = 0;               // counts readings of conntrack's table
+  bool resync_ = false;                   // one is under way
+  bool restart_ = false;                  // it is the one at start
+  bool forgotten_ = false;                // conntrack carries flows with a verdict that are not in the cache
+  Time now_{};                            // of the last event
   EngineCounters counters_;
   bool watched_ = false;
 };

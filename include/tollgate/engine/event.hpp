@@ -9,7 +9,9 @@
 
 #include "tollgate/base/ids.hpp"
 #include "tollgate/base/known.hpp"
+#include "tollgate/engine/conntrack_entry.hpp"
 #include "tollgate/flow/five_tuple.hpp"
+#include "tollgate/flow/flow.hpp"
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/policy/policy.hpp"
 
@@ -31,44 +33,97 @@ struct PacketQueued {
   std::string_view interface;  // out: output, forward; in: input, prerouting; may be empty
   Known<std::uint32_t> uid;
   Known<std::uint32_t> gid;
-  // The original direction of the conntrack entry, where the kernel told it (NFQA_CT).
+  // Of the conntrack entry, where the kernel told it (NFQA_CT): its original direction, its id
+  // (CTA_ID; 0: not told), and the original direction of the flow whose helper expected this one
+  // (CTA_TUPLE_MASTER; RELATED).
   std::optional<FiveTuple> conntrack;
+  std::uint32_t conntrack_id = 0;
+  std::optional<FiveTuple> master;
 };
 
-// What conntrack says of a flow, on its own or when asked.
+// An event of conntrack about one entry. Those of entries that are none of ours are ignored, so the
+// shell may filter them or not. Order between this socket and the queue's is not to be relied on.
 struct ConntrackChanged {
   enum class Kind : std::uint8_t { started, updated, destroyed };
   Kind kind = Kind::updated;
-  FiveTuple tuple;                       // original direction
-  bool tcp_closing = false;              // TCP state past ESTABLISHED
-  std::optional<std::uint64_t> packets;  // both ways, when accounting is on
-  std::optional<std::uint64_t> bytes;
+  ConntrackEntry entry;
 };
 
-// A flow that was there before the daemon, with the verdict that its ct mark holds.
-struct FlowAdopted {
-  FiveTuple tuple;  // original direction
-  Direction direction = Direction::outbound;
-  Verdict verdict = Verdict::permanent_accept;
+// A local socket is gone (SKNLGRP_INET_TCP_DESTROY and its sisters, linux/sock_diag.h). A UDP socket
+// without a remote end ends every flow of that local endpoint; any other ends the one flow. An
+// unspecified local address (0.0.0.0, ::) stands for every local address, :: for IPv4's as well.
+struct SocketGone {
+  Protocol protocol = Protocol::tcp;
+  IpAddress local;
+  std::uint16_t local_port = 0;
+  IpAddress remote;               // meaningful with a remote port
+  std::uint16_t remote_port = 0;  // 0: not connected
+  std::uint64_t cookie = 0;       // 0: not told
 };
 
+// The answer to a ProbeFlow. No entry: conntrack has none such.
+struct FlowProbed {
+  FlowRef flow;
+  std::optional<ConntrackEntry> entry;
+};
+
+// Conntrack's table is read from its beginning to its end: at start (`restart`), after lost events
+// and when the engine asked (Effects::read_table). Between the two events stand ConntrackSeen, one
+// for each entry, and any other events. Afterwards cache and table agree: what the table has and the
+// cache lacks is adopted; what lacks a verdict is decided; what the table lacks is ended. A reading
+// that could not be finished ends with `whole` = false (nothing is ended then), or simply begins
+// anew. The shell leaves out what the rules never bring up (exempt loopback, forwarded flows
+// while `forward` is off).
+struct ResyncBegan {
+  bool restart = false;
+};
+struct ConntrackSeen {
+  ConntrackEntry entry;
+  // What the socket tables said of its local end, where somebody looked: at start.
+  Known<std::uint32_t> uid;
+  std::uint64_t socket = 0;  // cookie; 0: not known
+};
+struct ResyncEnded {
+  bool whole = true;
+};
+
+// The flows of the layers that it changes are decided again, a slice at each TimePassed.
 struct PolicyReplaced {
   PolicyPointer policy;
 };
 
-// Somebody answered what a flow waits for. No effect when it no longer waits.
+// Somebody answered what a flow waits for, or what a reauthorization of it had left open. No effect
+// when it no longer waits.
 struct AnswerGiven {
   FlowId flow;
   Verdict verdict = Verdict::accept;
 };
 
+// By hand: these flows are asked again at their next packet. Effects::by_hand counts. A caller who
+// takes back many gives them in slices of a few thousand.
+struct FlowsRevoked {
+  std::span<const FlowRef> flows;
+};
+// By hand: these flows are blocked for good and torn down.
+struct FlowsKilled {
+  std::span<const FlowRef> flows;
+};
+
+// All IPv4 addresses that mean "everybody on a network of this machine" (IFA_BROADCAST), besides
+// 255.255.255.255. At most kMaxBroadcastAddresses count.
+inline constexpr std::size_t kMaxBroadcastAddresses = 1024;
+struct BroadcastAddresses {
+  std::span<const IpAddress> addresses;
+};
+
 // The daemon is about to end: whatever waits gets its verdict now.
 struct Stopping {};
 
-// Nothing but the time: what is due is done.
+// Nothing but the time: what is due is done, and the next slice of what takes long.
 struct TimePassed {};
 
-using Event = std::variant<PacketQueued, ConntrackChanged, FlowAdopted, PolicyReplaced, AnswerGiven, Stopping,
-                           TimePassed>;
+using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, FlowProbed, ResyncBegan, ConntrackSeen,
+                           ResyncEnded, PolicyReplaced, AnswerGiven, FlowsRevoked, FlowsKilled,
+                           BroadcastAddresses, Stopping, TimePassed>;
 
 }  // namespace tollgate

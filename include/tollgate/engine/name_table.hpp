@@ -22,6 +22,8 @@ class NameTable {
   std::uint32_t number(std::string_view name);  // kNone for ""
   const std::string& name(std::uint32_t number) const;
   std::size_t size() const { return numbers_.size(); }
+  // All numbers are below it.
+  std::uint32_t places() const { return static_cast<std::uint32_t>(names_.size()); }
   // Forgets every name whose number is not `used`; `used` is asked once for each.
   void release_unused(const std::function<bool(std::uint32_t)>& used);
 

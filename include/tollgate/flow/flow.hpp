@@ -23,11 +23,20 @@ std::string_view to_string(FlowState state);
 using FlowIndex = std::uint32_t;
 inline constexpr FlowIndex kNoFlow = 0xffffffff;
 
+// A flow by its place, and the id that tells whether it is still the one that stands there: how
+// whoever asks about a flow finds it again at the answer, in O(1).
+struct FlowRef {
+  FlowIndex place = kNoFlow;
+  FlowId id;
+  friend bool operator==(const FlowRef&, const FlowRef&) = default;
+};
+
 inline constexpr std::uint32_t kNoOwner = 0xffffffff;  // (uid_t)-1: nobody's
 inline constexpr std::uint32_t kNoRule = 0xffffffff;
 inline constexpr std::uint16_t kNoInterface = 0xffff;
 
-// One connection (DESIGN.md §1, §3). A value: the table owns identity and order.
+// One connection (DESIGN.md §1, §3). A value: the table owns identity and order. Two cache lines: what
+// a packet needs. What only the ends and the reauthorization of a flow need stands in FlowDetail.
 struct Flow {
   FlowId id;
   FiveTuple tuple;  // in the direction of the first packet
@@ -45,6 +54,10 @@ struct Flow {
   std::uint32_t uid = kNoOwner;
   std::uint32_t gid = kNoOwner;
   std::uint32_t tcp_sequence = 0;  // of the first SYN: tells a retransmission from a new flow
+  Cause due = Cause::none;         // its next packet is decided again, whatever its verdict
+  bool carried = false;            // as far as we know conntrack has an entry for it
+  bool question = false;           // a reauthorization met `ask` or missing evidence; the answer may come
+  bool asked = false;              // the table's own: conntrack is asked whether it is idle
   Time first_seen{};
   Time last_active{};
   Time ended{};               // meaningful when ended
@@ -54,6 +67,19 @@ struct Flow {
   // The table's own.
   FlowIndex previous = kNoFlow;
   FlowIndex next = kNoFlow;
+};
+
+// The rest of a flow, in an array beside the flows (FlowTable::detail): no packet's way leads here.
+struct FlowDetail {
+  std::uint64_t socket = 0;   // cookie of its local socket (sock_diag(7)); 0: not known
+  std::uint32_t entry = 0;    // id of its conntrack entry (CTA_ID); 0: not known
+  std::uint32_t former = 0;   // the same of the flow that had this tuple before it; 0: none known
+  std::uint32_t expires = 0;  // when conntrack would forget it, as last heard, in Unix seconds; 0: unheard
+  std::uint32_t round = 0;    // the last reading of conntrack's table that saw it
+
+  // The table's own: the UDP flows of one local port.
+  FlowIndex port_previous = kNoFlow;
+  FlowIndex port_next = kNoFlow;
 };
 
 }  // namespace tollgate

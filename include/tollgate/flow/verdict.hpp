@@ -66,9 +66,25 @@ enum class Reason : std::uint8_t {
   timed_out,        // nobody did
   overload,         // too much waits
   folded,           // a retransmission of a packet that already waits
+  window,           // a unicast answer to a multicast or broadcast packet (AnswerWindows)
+  killed,           // somebody cut the flow by hand; stands until it is revoked or over
   count_,
 };
 std::string_view to_string(Reason reason);
+
+// What made a flow that had a verdict be decided again (DESIGN.md §5).
+enum class Cause : std::uint8_t {
+  none,        // nothing: a first authorization, or a packet of a temporary verdict
+  policy,      // a new policy touches its layer
+  arrival,     // it came in by another interface than the authorized one
+  completion,  // what a question waited for has come
+  revoked,     // by hand: asked again
+  killed,      // by hand: cut
+  restart,     // it was there before the daemon, without a verdict
+  resync,      // found undecided when conntrack's table was read after lost events
+  count_,
+};
+std::string_view to_string(Cause cause);
 
 // What the ct mark's masked field says (DESIGN.md §2.5). 9 and 10 live in a packet mark only.
 enum class FlowMark : std::uint8_t {

@@ -62,6 +62,9 @@ class Policy {
   // First match wins; a rule that waits for evidence hides those below it. Never allocates, never
   // throws.
   virtual FirstMatch match(const Evidence& seen) const = 0;
+  // Whether both policies decide every flow of this direction and family alike and by the same rules
+  // (names count, files and lines do not). May say no where a careful look would say yes.
+  virtual bool same_layer(const Policy& other, Direction direction, Family family) const = 0;
   // The same answer the slow way: every rule up to and including the one that decides, in order.
   virtual std::vector<TriedRule> explain(const Evidence& seen) const = 0;
 };

@@ -76,6 +76,8 @@ struct Rule {
   FieldMatch<std::uint32_t> groups;    // gids
   std::optional<bool> reauthorize;
   Verdict verdict = Verdict::accept;
+  // peers = "any": what it accepts authorizes the local socket, whoever the peer is.
+  bool any_peer = false;
   // The earliest stage at which everything the rule speaks of can be known: communication when it
   // names neither protocol, port, source nor interface, else link.
   Stage stage = Stage::link;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +23,9 @@ struct Record {
   FiveTuple tuple;  // default when unparsed
   Direction direction = Direction::outbound;
   Verdict verdict = Verdict::accept;
+  // A reauthorization says what made it, and the verdict before it.
+  Cause cause = Cause::none;
+  std::optional<Verdict> old_verdict;
   Reason reason = Reason::rule;
   Stage stage = Stage::none;
   std::string rule;  // name; empty when none decided

@@ -52,7 +52,7 @@ TEST_CASE("a tuple is read as it was written") {
   put_original_tuple(message.header(), original);
   const auto decoded = decode_conntrack(message.bytes());
   REQUIRE(decoded);
-  CHECK(decoded->entry.tuple == original);
+  CHECK(decoded->attributes.entry.original == original);
 }
 
 TEST_CASE("the id of ICMP messages other than echo is not part of the tuple, as in wire") {
@@ -60,7 +60,7 @@ TEST_CASE("the id of ICMP messages other than echo is not part of the tuple, as 
   put_original_tuple(message.header(), tuple(Protocol::icmp, 77, 13 * 256));  // timestamp
   const auto decoded = decode_conntrack(message.bytes());
   REQUIRE(decoded);
-  CHECK(decoded->entry.tuple == tuple(Protocol::icmp, 0, 13 * 256));
+  CHECK(decoded->attributes.entry.original == tuple(Protocol::icmp, 0, 13 * 256));
 }
 
 TEST_CASE("the kind of a conntrack message") {
@@ -90,29 +90,35 @@ TEST_CASE("mark and counters of both ways") {
   put_counters(message.header(), CTA_COUNTERS_REPLY, 4, 0x100000000);
   const auto decoded = decode_conntrack(message.bytes());
   REQUIRE(decoded);
-  CHECK(decoded->entry.mark == 0x03000001);
-  CHECK(decoded->entry.packets == 7U);
-  CHECK(decoded->entry.bytes == 0x10000012cU);
-  CHECK_FALSE(decoded->entry.tcp_closing);
+  CHECK(decoded->attributes.mark == 0x03000001);
+  CHECK(decoded->attributes.entry.packets == 7U);
+  CHECK(decoded->attributes.entry.bytes == 0x10000012cU);
+  CHECK_FALSE(decoded->attributes.entry.tcp);
 
   QueueMessage without{0, kDelete};
   put_original_tuple(without.header(), tuple(Protocol::udp, 1, 2));
-  CHECK_FALSE(decode_conntrack(without.bytes())->entry.packets);
+  CHECK_FALSE(decode_conntrack(without.bytes())->attributes.entry.packets);
 }
 
-TEST_CASE("TCP states past ESTABLISHED are closing") {
-  const auto [state, closing] = GENERATE(table<std::uint8_t, bool>({
-      {TCP_CONNTRACK_SYN_SENT, false},
-      {TCP_CONNTRACK_ESTABLISHED, false},
-      {TCP_CONNTRACK_FIN_WAIT, true},
-      {TCP_CONNTRACK_TIME_WAIT, true},
-      {TCP_CONNTRACK_CLOSE, true},
-      {TCP_CONNTRACK_SYN_SENT2, false},
+TEST_CASE("a TCP connection is over when both sides have closed or one has reset") {
+  const auto [number, state, over] = GENERATE(table<std::uint8_t, TcpState, bool>({
+      {TCP_CONNTRACK_SYN_SENT, TcpState::syn_sent, false},
+      {TCP_CONNTRACK_SYN_RECV, TcpState::syn_received, false},
+      {TCP_CONNTRACK_ESTABLISHED, TcpState::established, false},
+      {TCP_CONNTRACK_FIN_WAIT, TcpState::fin_wait, false},
+      {TCP_CONNTRACK_CLOSE_WAIT, TcpState::close_wait, false},
+      {TCP_CONNTRACK_LAST_ACK, TcpState::last_ack, true},
+      {TCP_CONNTRACK_TIME_WAIT, TcpState::time_wait, true},
+      {TCP_CONNTRACK_CLOSE, TcpState::close, true},
+      {TCP_CONNTRACK_SYN_SENT2, TcpState::syn_sent2, false},
   }));
   QueueMessage message{0, kNew};
   put_original_tuple(message.header(), tuple(Protocol::tcp, 1, 2));
-  put_tcp_state(message.header(), state);
-  CHECK(decode_conntrack(message.bytes())->entry.tcp_closing == closing);
+  put_tcp_state(message.header(), number);
+  const auto decoded = decode_conntrack(message.bytes());
+  REQUIRE(decoded);
+  CHECK(decoded->attributes.entry.tcp == state);
+  CHECK(is_over(state) == over);
 }
 
 TEST_CASE("a conntrack message without a whole tuple is none") {

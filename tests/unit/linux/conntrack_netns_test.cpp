@@ -65,8 +65,8 @@ FiveTuple make_flow(UdpPeer& from, UdpPeer& to, const std::string& address) {
 
 std::map<std::string, std::uint32_t> table(Conntrack& conntrack) {
   std::map<std::string, std::uint32_t> marks;
-  const auto count =
-      conntrack.dump([&](const ConntrackEntry& entry) { marks[entry.tuple.to_string()] = entry.mark; });
+  const auto count = conntrack.dump(
+      [&](const ConntrackEntry& entry, std::uint32_t mark) { marks[entry.original.to_string()] = mark; });
   REQUIRE(count);
   CHECK(*count == marks.size());
   return marks;
@@ -185,11 +185,11 @@ TEST_CASE("netns: the end of a flow is an event, with its counters when they are
     delete_entry(v6);
     const std::vector<ConntrackChanged> changes = events(*conntrack, 2);
     CHECK(changes[0].kind == ConntrackChanged::Kind::destroyed);
-    CHECK(changes[0].tuple == v4);
-    CHECK(changes[0].packets == 2U);
-    CHECK(changes[0].bytes == 29U + 34U);
-    CHECK(changes[1].tuple == v6);
-    CHECK(changes[1].packets == 1U);
+    CHECK(changes[0].entry.original == v4);
+    CHECK(changes[0].entry.packets == 2U);
+    CHECK(changes[0].entry.bytes == 29U + 34U);
+    CHECK(changes[1].entry.original == v6);
+    CHECK(changes[1].entry.packets == 1U);
     CHECK(conntrack->counters().events == 2);
     CHECK(conntrack->counters().overruns == 0);
   });
@@ -206,7 +206,7 @@ TEST_CASE("netns: with loopback exempt its events stay in the kernel, and all ot
     CHECK(events(*all, 4).size() == 4);
     const std::vector<ConntrackChanged> changes = events(*ours, 2);
     REQUIRE(changes.size() == 2);
-    CHECK(changes[0].tuple == udp_tuple("192.0.2.1", from.port(), to.port()));
-    CHECK(changes[1].tuple == udp_tuple("2001:db8::1", from.port(), to.port()));
+    CHECK(changes[0].entry.original == udp_tuple("192.0.2.1", from.port(), to.port()));
+    CHECK(changes[1].entry.original == udp_tuple("2001:db8::1", from.port(), to.port()));
   });
 }

@@ -250,7 +250,7 @@ TEST_CASE("netns: a verdict's mark gets into the ct mark, by whichever path") {
     const auto conntrack = Conntrack::open(0x0f000000);
     REQUIRE(conntrack);
     std::vector<std::uint32_t> marks;
-    CHECK((*conntrack)->dump([&](const ConntrackEntry& entry) { marks.push_back(entry.mark); }));
+    CHECK((*conntrack)->dump([&](const ConntrackEntry&, std::uint32_t mark) { marks.push_back(mark); }));
     CHECK(marks == std::vector<std::uint32_t>{0x01000000});
   });
 }

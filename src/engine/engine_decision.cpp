@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What becomes of a decision: it is noted, told, and given to the packets that wait for it.
+#include "engine_context.hpp"
+
+namespace tollgate {
+
+// Stages 3 and 4, and what only the engine knows: whom an inbound packet may be an answer to.
+Decision Engine::decide_again(const Evidence& seen, Time now) const {
+  const Decision decision = decide_(*policy_, seen);
+  const Decided* decided = std::get_if<Decided>(&decision);
+  // Rules decide about answers as about all else; only the default gives way.
+  if (decided == nullptr || decided->reason != Reason::default_verdict || !in_window(seen, now))
+    return decision;
+  return Decided{Verdict::accept, Reason::window, Stage::link, kNoRule};
+}
+
+void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time now, Effects& effects) {
+  Flow& flow = flows_.at(index);
+  Verdict verdict = decided.verdict;
+  if (!deliverable(verdict, flow)) {
+    ++counters_.reroute_refused;
+    verdict = Verdict::permanent_block;
+  }
+  const std::uint32_t rule = rule_number(decided.rule);
+  const bool fresh = flow.state == FlowState::pending;
+  const bool same_verdict = !fresh && flow.verdict == verdict;
+  const bool same = same_verdict && flow.rule == rule && flow.reason == decided.reason;
+  const std::optional<Verdict> old = fresh ? std::nullopt : std::optional{flow.verdict};
+  if (cause != Cause::none) {
+    counters_.reauthorized.add(cause);
+    if (!same_verdict) counters_.changed.add(cause);
+  }
+  flow.verdict = verdict;
+  flow.rule = rule;
+  flow.reason = decided.reason;
+  flow.stage = decided.stage;
+  flow.generation = generation_;
+  flow.due = Cause::none;
+  if (fresh) flow.state = FlowState::active;
+  if (verdict == Verdict::permanent_accept) authorize_socket(flow, decided.rule, effects);
+  // Asked again, answered the same: nothing that a log should say twice. What somebody did by hand,
+  // and what came of another interface, is worth a line in any case.
+  const bool silent = cause == Cause::policy ? same_verdict : same;
+  if (silent && cause != Cause::revoked && cause != Cause::arrival) return;
+  record(flow, cause, old, now, effects);
+  changed(FlowChanged::Kind::decided, flow, effects);
+}
+
+void Engine::release(FlowIndex index, const Decided& decided, Time now, Effects& effects) {
+  const std::vector<HeldPacket> packets = pending_.release(index);
+  settle(index, decided, Cause::none, now, effects);
+  for (const HeldPacket& packet : packets) {
+    const Flow& flow = flows_.at(index);
+    give(packet, flow, flow.verdict, flow.reason, effects);
+  }
+  if (lets_pass(flows_.at(index).verdict) && !packets.empty()) note_carried(index);
+  open_window(flows_.at(index), now);
+}
+
+namespace {
+
+PacketVerdict::Action action_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::block:
+    case Verdict::permanent_block:
+      return PacketVerdict::Action::refuse;
+    case Verdict::drop:
+    case Verdict::permanent_drop:
+      return PacketVerdict::Action::drop;
+    case Verdict::accept:
+    case Verdict::permanent_accept:
+    case Verdict::reroute_nameserver:
+    case Verdict::reroute_tunnel:
+    case Verdict::count_:
+      break;
+  }
+  return PacketVerdict::Action::pass;
+}
+
+}  // namespace
+
+// A packet of a flow. Temporary verdicts leave the ct mark alone.
+void Engine::give(const HeldPacket& packet, const Flow& flow, Verdict verdict, Reason reason,
+                  Effects& effects) {
+  counters_.verdicts.add(verdict);
+  counters_.reasons.add(reason);
+  PacketVerdict answer{packet.id, action_of(verdict), flow_mark(verdict)};
+  if (flow.state == FlowState::ended || opens_window(flow)) answer.mark = FlowMark::undecided;
+  if (answer.mark == FlowMark::accept && packet.foreign_mark) {
+    // The packet leaves, and somebody compares its whole mark (wg-quick does): ours must not travel
+    // with it, so the ct mark is written by itself.
+    answer.mark = FlowMark::undecided;
+    effects.marks.push_back({flow.tuple, FlowMark::accept});
+  }
+  effects.verdicts.push_back(answer);
+}
+
+// A packet of no flow: `verdict` is temporary.
+void Engine::give_single(const HeldPacket& packet, Verdict verdict, Reason reason, Effects& effects) {
+  counters_.verdicts.add(verdict);
+  counters_.reasons.add(reason);
+  effects.verdicts.push_back({packet.id, action_of(verdict), FlowMark::undecided});
+}
+
+bool Engine::deliverable(Verdict verdict, const Flow& flow) const {
+  if (needs_other_nat(flow, verdict)) return flow.tuple.protocol != Protocol::tcp;
+  if (!is_reroute(verdict)) return true;
+  if (flow.picked_up) return false;
+  const bool ipv4 = flow.tuple.family == Family::ipv4;
+  if (verdict == Verdict::reroute_nameserver) return ipv4 ? options_.nameserver4 : options_.nameserver6;
+  return ipv4 ? options_.tunnel4 : options_.tunnel6;
+}
+
+Evidence Engine::evidence(const Flow& flow) const {
+  Evidence seen;
+  seen.tuple = flow.tuple;
+  seen.direction = flow.direction;
+  if (flow.interface != kNoInterface) seen.interface = std::string_view{interfaces_.name(flow.interface)};
+  if (flow.uid != kNoOwner) seen.uid = flow.uid;
+  if (flow.gid != kNoOwner) seen.gid = flow.gid;
+  return seen;
+}
+
+std::uint32_t Engine::rule_number(std::uint32_t policy_rule) {
+  if (policy_rule == kNoRule) return kNoRule;
+  std::uint32_t& number = rule_numbers_[policy_rule];
+  if (number == kNoRule) {
+    number = rules_.number(policy_->rules()[policy_rule].name);
+    if (number < rules_used_.size()) rules_used_[number] = true;
+  }
+  return number;
+}
+
+void Engine::changed(FlowChanged::Kind kind, const Flow& flow, Effects& effects) const {
+  if (watched_) effects.changes.push_back({kind, flow});
+}
+
+void Engine::record(const Flow& flow, Cause cause, std::optional<Verdict> old, Time now,
+                    Effects& effects) const {
+  Record entry;
+  entry.time = now;
+  entry.flow = flow.id;
+  entry.tuple = flow.tuple;
+  entry.direction = flow.direction;
+  entry.verdict = flow.verdict;
+  entry.cause = cause;
+  if (cause != Cause::none) entry.old_verdict = old;
+  entry.reason = flow.reason;
+  entry.stage = flow.stage;
+  entry.rule = rule_name(flow.rule);
+  entry.generation = flow.generation;
+  entry.interface = interface_name(flow.interface);
+  if (flow.uid != kNoOwner) entry.uid = flow.uid;
+  if (flow.gid != kNoOwner) entry.gid = flow.gid;
+  effects.records.push_back(std::move(entry));
+}
+
+}  // namespace tollgate

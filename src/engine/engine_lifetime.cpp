@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How flows end (DESIGN.md §3): conntrack's events, sockets that are gone, idle time.
+#include <algorithm>
+
+#include "engine_context.hpp"
+
+namespace tollgate {
+namespace {
+
+// The end of a socket and the first packet of the next one come by different ways, and in either order:
+// for so long the tuple alone does not tell whose end it is.
+constexpr Duration kRace = std::chrono::seconds{1};
+
+// Expiry is told in whole seconds: so much is no movement.
+constexpr std::uint32_t kExpiryNoise = 1;
+
+std::uint32_t seconds_of(Time time) {
+  return static_cast<std::uint32_t>(unix_nanoseconds(time) / 1'000'000'000);
+}
+
+FiveTuple tuple_of(const SocketGone& gone) {
+  Endpoints ends;
+  ends.source = gone.local;
+  ends.destination = gone.remote;
+  ends.protocol = gone.protocol;
+  ends.source_port = gone.local_port;
+  ends.destination_port = gone.remote_port;
+  return FiveTuple::of(ends);
+}
+
+IpAddress local_address(const Flow& flow) {
+  return flow.direction == Direction::inbound ? flow.tuple.destination_address()
+                                              : flow.tuple.source_address();
+}
+
+bool other_socket(const FlowDetail& detail, const SocketGone& gone) {
+  return detail.socket != 0 && gone.cookie != 0 && detail.socket != gone.cookie;
+}
+
+}  // namespace
+
+FlowIndex Engine::find(const ConntrackEntry& entry) const {
+  const FlowIndex index = flows_.find(FlowKey{entry.original});
+  if (index != kNoFlow) return index;
+  const FiveTuple between = between_nats(entry);
+  return between == entry.original ? kNoFlow : flows_.find(FlowKey{between});
+}
+
+// A tuple by which conntrack finds the flow's entry.
+FiveTuple Engine::entry_tuple(FlowIndex index) const {
+  if (!originals_.empty()) {
+    if (const auto found = originals_.find(index); found != originals_.end()) return found->second;
+  }
+  const Flow& flow = flows_.at(index);
+  // Destination NAT of arriving flows comes before us: the answers have the addresses that we saw.
+  return flow.direction == Direction::inbound ? flow.tuple.reversed() : flow.tuple;
+}
+
+void Engine::note_carried(FlowIndex index) {
+  flows_.at(index).carried = true;
+  // What gets its entry while the table is read may have been passed by.
+  if (resync_) flows_.detail(index).round = round_;
+}
+
+void Engine::learn(FlowIndex index, const ConntrackEntry& entry, Time now) {
+  Flow& flow = flows_.at(index);
+  FlowDetail& detail = flows_.detail(index);
+  note_carried(index);
+  if (entry.id != 0) detail.entry = entry.id;
+  if (entry.original != flow.tuple && flow.direction != Direction::outbound)
+    originals_[index] = entry.original;
+  if (entry.packets) flow.packets = std::max(flow.packets, *entry.packets);
+  if (entry.bytes) flow.bytes = std::max(flow.bytes, *entry.bytes);
+  if (entry.expires_in) detail.expires = seconds_of(now + *entry.expires_in);
+}
+
+void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
+  const ConntrackEntry& entry = change.entry;
+  const bool destroyed = change.kind == ConntrackChanged::Kind::destroyed;
+  const FlowIndex index = find(entry);
+  if (index == kNoFlow) {
+    // What the kernel let pass by itself: a socket authorized for any peer, a helper's flow.
+    if (!destroyed && entry.mark && verdict_of(*entry.mark)) adopt(entry, Cause::none, now, effects);
+    return;
+  }
+  Flow& flow = flows_.at(index);
+  const FlowDetail& detail = flows_.detail(index);
+  if (entry.id != 0) {
+    // Another incarnation of the tuple: it was before this flow, or the next packet tells.
+    if (detail.entry != 0 ? entry.id != detail.entry : entry.id == detail.former) return;
+    // Ours, or that of the flow before it, which was never learnt? Conntrack knows.
+    if (destroyed && detail.entry == 0 && detail.former == kSomeFormer) return ask_conntrack(index, effects);
+  }
+  if (destroyed) {
+    if (entry.packets) flow.packets = std::max(flow.packets, *entry.packets);
+    if (entry.bytes) flow.bytes = std::max(flow.bytes, *entry.bytes);
+  } else {
+    if (flow.state == FlowState::ended) return;
+    learn(index, entry, now);
+  }
+  // A flow that waits, or that was refused from the first, has no entry: this one was before it.
+  if (!destroyed && !(entry.tcp && is_over(*entry.tcp))) return;
+  if (flow.state == FlowState::pending || !flow.carried) return;
+  end(index, now, effects);
+  if (destroyed) flows_.at(index).carried = false;
+}
+
+void Engine::end(FlowIndex index, Time now, Effects& effects) {
+  Flow& flow = flows_.at(index);
+  if (flow.state == FlowState::ended) return;
+  flow.question = false;
+  flows_.end(index, now);
+  changed(FlowChanged::Kind::ended, flows_.at(index), effects);
+}
+
+void Engine::on(const SocketGone& gone, Time now, Effects& effects) {
+  if (gone.remote_port != 0) {
+    const FlowIndex index = flows_.find(FlowKey{tuple_of(gone)});
+    if (index != kNoFlow) end_with_socket(index, gone, now, effects);
+    return;
+  }
+  sockets_.withdraw(
+      [&](const AuthorizedSocket& socket) {
+        return socket.protocol == gone.protocol && socket.port == gone.local_port &&
+               covers(gone.local, socket.address);
+      },
+      [&](const AuthorizedSocket& socket) { effects.sockets.push_back(effect_of(socket, false)); });
+  if (gone.protocol == Protocol::udp || gone.protocol == Protocol::udplite) {
+    end_socket(gone, now, now, effects);
+  }
+}
+
+// Every UDP flow of one local endpoint that was there at `at`.
+void Engine::end_socket(const SocketGone& gone, Time at, Time now, Effects& effects) {
+  std::uint32_t left = kFlowsPerSlice;
+  flows_.for_each_at_port(gone.local_port, [&](FlowIndex index, const Flow& flow) {
+    if (left == 0 || flow.tuple.protocol != gone.protocol || flow.first_seen > at) return;
+    if (!covers(gone.local, local_address(flow))) return;
+    if (flow.state == FlowState::pending) return;  // it has its deadline
+    end_with_socket(index, gone, now, effects);
+    if (flow.state == FlowState::ended) --left;
+  });
+  if (left == 0) closing_.push_back({gone, at});
+}
+
+void Engine::end_with_socket(FlowIndex index, const SocketGone& gone, Time now, Effects& effects) {
+  Flow& flow = flows_.at(index);
+  const FlowDetail& detail = flows_.detail(index);
+  if (flow.state == FlowState::ended || flow.state == FlowState::pending) return;
+  if (flow.direction == Direction::forward || other_socket(detail, gone)) return;
+  const bool sure = detail.socket != 0 && detail.socket == gone.cookie;
+  if (gone.protocol == Protocol::tcp) {
+    if (!sure && now - flow.first_seen < kRace) return ask_conntrack(index, effects);
+    return end(index, now, effects);
+  }
+  // Whoever has the tuple next is asked anew, although the entry lives on for a while.
+  if (flow.carried && kernel_mark(flow) != FlowMark::undecided) {
+    effects.marks.push_back({entry_tuple(index), FlowMark::undecided});
+  }
+  windows_.close({local_address(flow), gone.local_port});
+  end(index, now, effects);
+}
+
+// Only what the kernel carries out of our sight has to be asked about.
+bool Engine::probe(FlowIndex index, const Flow& flow, Effects& effects) {
+  if (!options_.probes || !flow.carried || flow.state != FlowState::active ||
+      kernel_mark(flow) == FlowMark::undecided)
+    return false;
+  ask_conntrack(index, effects);
+  return true;
+}
+
+void Engine::ask_conntrack(FlowIndex index, Effects& effects) {
+  ++counters_.probed;
+  effects.probes.push_back({flows_.ref(index), entry_tuple(index)});
+}
+
+void Engine::on(const FlowProbed& probed, Time now, Effects& effects) {
+  const FlowIndex index = flows_.find(probed.flow);
+  if (index == kNoFlow) return;
+  Flow& flow = flows_.at(index);
+  if (flow.state == FlowState::ended || flow.state == FlowState::pending) return;
+  const FlowDetail before = flows_.detail(index);
+  const bool same =
+      probed.entry && (before.entry == 0 || probed.entry->id == 0 || probed.entry->id == before.entry);
+  if (!same || (probed.entry->tcp && is_over(*probed.entry->tcp))) {
+    end(index, now, effects);
+    flow.carried = same;
+    return;
+  }
+  const std::uint64_t packets = flow.packets;
+  learn(index, *probed.entry, now);
+  if (!flow.asked) return;  // the question was another, or a packet has answered it
+  // With accounting the packets tell, without it the expiry that every packet puts off; what was
+  // never heard of before is given the benefit of the doubt.
+  const bool active = probed.entry->packets ? flow.packets > packets
+                                            : before.expires == 0 || flows_.detail(index).expires >
+                                                                         before.expires + kExpiryNoise;
+  if (active) return flows_.touch(index, now);
+  remove(flow, index, Removal::idle, effects);
+  flows_.erase(index);
+}
+
+// Whoever removes a flow from the table calls this first: what waits for it gets its verdict now.
+void Engine::remove(const Flow& flow, FlowIndex index, Removal why, Effects& effects) {
+  const bool evicted = why == Removal::evicted_ended || why == Removal::evicted_idle;
+  const Reason reason = evicted ? Reason::overload : Reason::timed_out;
+  const Verdict verdict = evicted ? options_.on_overload : options_.on_deadline;
+  for (const HeldPacket& packet : pending_.release(index)) give(packet, flow, verdict, reason, effects);
+  if (!originals_.empty()) originals_.erase(index);
+  if (why != Removal::erased && flow.carried && kernel_mark(flow) != FlowMark::undecided &&
+      flow.state != FlowState::ended) {
+    forgotten_ = true;
+  }
+  changed(FlowChanged::Kind::removed, flow, effects);
+}
+
+}  // namespace tollgate

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What of a policy a change leaves as it was.
+#include <algorithm>
+#include <ranges>
+
+#include "compiled_policy.hpp"
+
+namespace tollgate {
+namespace {
+
+// The rules of one policy that one direction and family can meet, in order.
+class Layer {
+ public:
+  Layer(const PolicyParts& parts, Direction direction, Family family) : parts_{parts}, family_{family} {
+    for (const Rule& rule : parts.rules) {
+      const bool meets = rule.directions.contains(direction) && has_family(rule.source) &&
+                         has_family(rule.destination) && has_family(rule.address);
+      if (meets) rules_.push_back(&rule);
+    }
+  }
+
+  friend bool operator==(const Layer& a, const Layer& b) {
+    return std::ranges::equal(a.rules_, b.rules_,
+                              [&](const Rule* x, const Rule* y) { return alike(a, *x, b, *y); });
+  }
+
+ private:
+  bool of_family(const Prefix& prefix) const { return prefix.address.family() == family_; }
+
+  bool has_family(const AddressMatch& match) const {
+    if (match.any()) return true;
+    return std::ranges::any_of(match.prefixes, [this](const Prefix& prefix) { return of_family(prefix); }) ||
+           std::ranges::any_of(match.lists, [this](ListId id) { return list(id).has(family_); });
+  }
+
+  const AddressList& list(ListId id) const { return parts_.lists[id.value]; }
+
+  static bool alike(const Layer& a, const AddressMatch& x, const Layer& b, const AddressMatch& y) {
+    const auto of_a = [&](const Prefix& prefix) { return a.of_family(prefix); };
+    return x.any() == y.any() &&
+           std::ranges::equal(x.prefixes | std::views::filter(of_a), y.prefixes | std::views::filter(of_a)) &&
+           std::ranges::equal(x.lists, y.lists, [&](ListId left, ListId right) {
+             return a.list(left).same(b.list(right), a.family_);
+           });
+  }
+
+  static bool alike(const Layer& a, const Rule& x, const Layer& b, const Rule& y) {
+    return x.name == y.name && x.verdict == y.verdict && x.stage == y.stage && x.any_peer == y.any_peer &&
+           x.protocols == y.protocols && x.ports == y.ports && x.source_ports == y.source_ports &&
+           x.interfaces == y.interfaces && x.users == y.users && x.groups == y.groups &&
+           x.reauthorize == y.reauthorize && alike(a, x.source, b, y.source) &&
+           alike(a, x.destination, b, y.destination) && alike(a, x.address, b, y.address);
+  }
+
+  const PolicyParts& parts_;
+  Family family_;
+  std::vector<const Rule*> rules_;
+};
+
+}  // namespace
+
+bool CompiledPolicy::same_layer(const Policy& other, Direction direction, Family family) const {
+  const auto* compiled = dynamic_cast<const CompiledPolicy*>(&other);
+  if (compiled == nullptr || default_verdict(direction) != other.default_verdict(direction)) return false;
+  return Layer{parts_, direction, family} == Layer{compiled->parts_, direction, family};
+}
+
+}  // namespace tollgate
