@@ -14,6 +14,7 @@ pkg_check_modules(BPF REQUIRED IMPORTED_TARGET libbpf>=0.8)
 pkg_check_modules(PCAP REQUIRED IMPORTED_TARGET libpcap)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(CLI11 REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
 find_package(Threads REQUIRED)
 
 add_library(tollgate_boost INTERFACE)

@@ -107,6 +107,8 @@ class TableOfFlows final : public FlowList {
                             {flow.direction},    {flow.protocol},  {source(flow)},
                             {destination(flow)}, {flow.interface}, {flow.uid ? number(*flow.uid) : ""}};
     if (traffic_) {
+      cells.push_back({flow.domain.value_or("")});
+      cells.push_back({flow.protocol_seen.value_or("")});
       cells.push_back({number(flow.packets)});
       cells.push_back({number(flow.bytes)});
     }

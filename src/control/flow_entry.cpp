@@ -80,6 +80,17 @@ FlowEntry describe(const Engine& engine, const Flow& flow) {
   return entry;
 }
 
+void describe(const Observed& observed, FlowEntry& entry) {
+  const Findings& findings = observed.findings;
+  if (!observed.domain.empty()) entry.domain = observed.domain;
+  if (observed.domain_source) entry.domain_source = to_string(*observed.domain_source);
+  entry.name_mismatch = observed.name_mismatch;
+  if (!findings.sni.empty()) entry.sni = findings.sni;
+  entry.alpn = findings.alpn;
+  if (findings.protocol) entry.protocol_seen = to_string(*findings.protocol);
+  entry.encrypted = findings.encrypted;
+}
+
 Explanation explain(const Policy& policy, const ExplainRequest& request) {
   const Evidence seen = evidence(request);
   Explanation explanation;

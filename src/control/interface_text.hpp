@@ -119,7 +119,21 @@ type Flow (
   # Of the policy that gave the verdict.
   generation: int,
   packets: int,
-  bytes: int
+  bytes: int,
+  # For whom it was meant: lower case, IDNA in its ASCII form.
+  domain: ?string,
+  # Where that name was seen: dns, mdns, llmnr, tls-sni, quic-sni or http-host.
+  domain_source: ?string,
+  # It asked for a name under which its address was not resolved.
+  name_mismatch: bool,
+  # The server name in TLS, DTLS or QUIC, and the protocols offered there.
+  sni: ?string,
+  alpn: []string,
+  # What its first bytes speak: tls, dtls, quic, http, http2, ssh, wireguard, dns, mdns, llmnr, smtp,
+  # imap, pop3, xmpp or postgresql.
+  protocol_seen: ?string,
+  # None before there was anything to judge by, or when nobody looked.
+  encrypted: ?bool
 )
 
 # What is given must fit; what is not given fits every flow.

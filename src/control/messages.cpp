@@ -81,6 +81,13 @@ void members(Visitor& visit, Like<FlowEntry> auto& flow) {
   visit("generation", flow.generation);
   visit("packets", flow.packets);
   visit("bytes", flow.bytes);
+  visit("domain", flow.domain);
+  visit("domain_source", flow.domain_source);
+  visit.defaulted("name_mismatch", flow.name_mismatch);
+  visit("sni", flow.sni);
+  visit.defaulted("alpn", flow.alpn);
+  visit("protocol_seen", flow.protocol_seen);
+  visit("encrypted", flow.encrypted);
 }
 
 template <class Visitor>

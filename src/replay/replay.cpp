@@ -8,9 +8,13 @@
 #include "replay/flow_report.hpp"
 #include "replay/orientation.hpp"
 #include "tollgate/control/flow_entry.hpp"
+#include "tollgate/engine/observer.hpp"
 
 namespace tollgate {
 namespace {
+
+// A capture is read once, by one who asked for it: nobody can aim at the hashes of this run.
+constexpr std::uint64_t kSeed = 0;
 
 template <class Enum>
 std::map<std::string, std::uint64_t> words(const EnumCounters<Enum>& counters) {
@@ -39,8 +43,13 @@ class Player {
          const std::function<void(const FlowEntry&)>& flow)
       : options_{options},
         engine_{without_probes(options.engine), std::move(policy)},
-        report_{options.engine.flows.max_flows,
-                [this, &flow](const Flow& gone) { flow(describe(engine_, gone)); }} {
+        observer_{ObserverLimits{}, kSeed},
+        report_{options.engine.flows.max_flows, [this, &flow](const Flow& gone) {
+                  FlowEntry entry = describe(engine_, gone);
+                  if (const Observed* observed = observer_.find(gone.id)) describe(*observed, entry);
+                  observer_.forget(gone.id);
+                  flow(entry);
+                }} {
     engine_.watch_changes(true);
   }
 
@@ -70,8 +79,9 @@ class Player {
     PacketQueued queued;
     queued.bytes = bytes;
     queued.wire_length = wire_length;
+    const Parsed<Packet> packet = parse_packet(bytes, wire_length);
     // What cannot be read stays where it is: the engine counts it, whichever way it went.
-    if (const Parsed<Packet> packet = parse_packet(bytes, wire_length); packet.ok()) {
+    if (packet) {
       const FlowIndex index = engine_.flows().find(FlowKey{FiveTuple::of(packet->endpoints)});
       const Flow* known = index == kNoFlow ? nullptr : &engine_.flows().at(index);
       const Orientation orientation = orient(*packet, known, options_.local);
@@ -79,6 +89,13 @@ class Player {
       queued.reply = orientation.reply;
     }
     handle(queued, now);
+    if (packet) observe(*packet, queued.reply, now);
+  }
+
+  // Every packet is seen here, so names and findings are whole, whatever the verdict was.
+  void observe(const Packet& packet, bool reply, Time now) {
+    const FlowIndex index = engine_.flows().find(FlowKey{FiveTuple::of(packet.endpoints)});
+    if (index != kNoFlow) observer_.on_packet(engine_.flows().at(index), packet, reply, now);
   }
 
   // What is due in the meantime happens at its own time, not at the next packet's.
@@ -109,6 +126,7 @@ class Player {
 
   const ReplayOptions& options_;
   Engine engine_;
+  Observer observer_;
   Effects effects_;
   Time now_{};
   FlowReport report_;

@@ -3,11 +3,14 @@
 
 #include "tollgate/control/messages.hpp"
 #include "tollgate/engine/engine.hpp"
+#include "tollgate/engine/observer.hpp"
 
 namespace tollgate {
 
 // A flow of this engine, in words.
 FlowEntry describe(const Engine& engine, const Flow& flow);
+// And what was observed of it.
+void describe(const Observed& observed, FlowEntry& entry);
 // What the engine's policy says to such a flow, and why.
 Explanation explain(const Policy& policy, const ExplainRequest& request);
 

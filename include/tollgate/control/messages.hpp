@@ -71,6 +71,13 @@ struct FlowEntry {
   double last_active = 0;
   std::uint32_t generation = 0;
   std::uint64_t packets = 0, bytes = 0;
+  std::optional<std::string> domain;         // canonical: lower case, IDNA in its ASCII form
+  std::optional<std::string> domain_source;  // "dns", "mdns", "llmnr", "tls-sni", "quic-sni", "http-host"
+  bool name_mismatch = false;                // it asked for a name that is none of its address's
+  std::optional<std::string> sni;            // of TLS, DTLS or QUIC
+  std::vector<std::string> alpn;
+  std::optional<std::string> protocol_seen;  // "tls", "quic", "http", "ssh", …
+  std::optional<bool> encrypted;             // none before the first payload, or when nobody looked
 };
 
 struct FlowEvent {

@@ -44,7 +44,8 @@ TEST_CASE("a flow as JSON, word for word") {
         R"("destination":"10.0.0.1","destination_port":0,"icmp_id":77,"icmp_type":8,"icmp_code":0,)"
         R"("interface":"","uid":null,"verdict":null,"rule":"","stage":"none","reason":"","state":"pending",)"
         R"("adopted":false,"first_seen":1.700000002E9,"last_active":1.700000002E9,"generation":3,)"
-        R"("packets":0,"bytes":0})");
+        R"("packets":0,"bytes":0,"domain":null,"domain_source":null,"name_mismatch":false,"sni":null,)"
+        R"("alpn":[],"protocol_seen":null,"encrypted":null})");
 }
 
 TEST_CASE("numbers keep all their bits") {

@@ -45,6 +45,13 @@ inline FlowEntry flow() {
   flow.generation = 3;
   flow.packets = 10;
   flow.bytes = 12345678901;
+  flow.domain = "www.example.org";
+  flow.domain_source = "dns";
+  flow.name_mismatch = true;
+  flow.sni = "other.example.org";
+  flow.alpn = {"h2", "http/1.1"};
+  flow.protocol_seen = "tls";
+  flow.encrypted = true;
   return flow;
 }
 

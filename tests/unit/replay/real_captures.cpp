@@ -69,5 +69,12 @@ TEST_CASE("curl, dig and ping over IPv6, captured on all interfaces", "[replay]"
   check_golden("ipv6-cooked.pcap", "ipv6-cooked.jsonl", {});
 }
 
+TEST_CASE("Names from DNS, TLS, QUIC, STARTTLS and others", "[replay]") {
+  for (const std::string topic : {"dns", "tls", "quic", "starttls", "others"}) {
+    INFO(topic);
+    check_golden("names-" + topic + ".pcap", "names-" + topic + ".jsonl", {});
+  }
+}
+
 }  // namespace
 }  // namespace tollgate::test

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tollgate/base/ids.hpp"
+#include "tollgate/base/time.hpp"
+#include "tollgate/flow/flow.hpp"
+#include "tollgate/inspect/dns_stream.hpp"
+#include "tollgate/inspect/flow_inspection.hpp"
+#include "tollgate/names/dns_watch.hpp"
+#include "tollgate/names/name_store.hpp"
+#include "tollgate/wire/packet.hpp"
+
+namespace tollgate {
+
+// For whom a flow was meant, and what it said.
+struct Observed {
+  std::string domain;  // canonical; "" when there is none
+  std::optional<NameSource> domain_source;
+  // It asked for another name than those under which its address was resolved.
+  bool name_mismatch = false;
+  Findings findings;
+};
+
+struct ObserverLimits {
+  NameLimits names;
+  DnsWatchLimits questions;
+  InspectionLimits inspection;
+  // Flows that are being looked at, and connections of DNS over TCP. Past either, the one that began
+  // first is looked at no longer: what it has shown stands.
+  std::uint32_t max_inspections = 2048;
+  std::uint32_t max_dns_streams = 256;
+};
+
+// Watches packets go by: learns names from DNS, and looks at the first bytes of every flow. A flow's
+// domain is the name under which its address was resolved; where one address has several, the flow's
+// own words choose among them; where none is known, its words are all there is.
+class Observer {
+ public:
+  // `seed` keeps hashes secret: see SeededHash.
+  Observer(const ObserverLimits& limits, std::uint64_t seed)
+      : limits_{limits}, names_{limits.names, seed}, questions_{limits.questions, seed} {}
+
+  // A packet of this flow, the first one included. `reply`: against the flow's direction.
+  void on_packet(const Flow& flow, const Packet& packet, bool reply, Time now);
+  // What is known of a flow; null when it was never seen.
+  const Observed* find(FlowId flow) const;
+  // A flow is gone. Until then it is kept: there are as many here as there are flows.
+  void forget(FlowId flow) { flows_.erase(flow.value); }
+
+  const DnsWatchCounters& dns() const { return questions_.counters(); }
+
+ private:
+  struct DnsStreams {
+    DnsStream client, server;
+  };
+  struct Watched {
+    Observed observed;
+    bool named_by_dns = false;
+    std::optional<FlowInspection> inspection;  // until it has finished
+    std::unique_ptr<DnsStreams> dns;           // DNS over TCP
+  };
+
+  // Flows in the order in which they got something of which there is only so much.
+  class Turns {
+   public:
+    // Makes room for one more: `drop(flow)` takes it from a flow that `has` it, as long as `limit` have.
+    template <class Has, class Drop>
+    void add(FlowId flow, std::uint32_t limit, const Has& has, const Drop& drop);
+
+   private:
+    std::deque<std::uint64_t> flows_;  // some of which have lost it in the meantime
+  };
+
+  void begin(const Flow& flow, Time now);
+  DnsStreams& dns_streams(FlowId flow);
+  void listen(FlowId flow, const Packet& packet, bool reply, Time now);
+  void take_findings(const Flow& flow, Watched& watched, Time now);
+
+  ObserverLimits limits_;
+  NameStore names_;
+  DnsWatch questions_;
+  boost::unordered_flat_map<std::uint64_t, Watched> flows_;
+  Turns inspections_, dns_streams_;
+};
+
+}  // namespace tollgate

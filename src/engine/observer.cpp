@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tollgate/engine/observer.hpp"
+
+#include "tollgate/wire/dns.hpp"
+
+namespace tollgate {
+namespace {
+
+// Names are the same for every program until the engine knows programs.
+constexpr ProgramKey kMachine;
+
+bool is_name_port(std::uint16_t port) { return port == kDnsPort || port == kMdnsPort || port == kLlmnrPort; }
+
+NameSource source_of(const Findings& findings) {
+  if (findings.sni.empty()) return NameSource::http_host;
+  return findings.protocol == Spoken::quic ? NameSource::quic_sni : NameSource::tls_sni;
+}
+
+// What the flow itself asked for, when that is a name.
+std::string spoken_name(const Findings& findings) {
+  const std::string& name = findings.sni.empty() ? findings.http_host : findings.sni;
+  return IpAddress::parse(name) ? std::string{} : name;
+}
+
+}  // namespace
+
+template <class Has, class Drop>
+void Observer::Turns::add(FlowId flow, std::uint32_t limit, const Has& has, const Drop& drop) {
+  flows_.push_back(flow.value);
+  if (flows_.size() <= limit) return;
+  std::erase_if(flows_, [&](std::uint64_t id) { return !has(id); });
+  for (; flows_.size() > limit; flows_.pop_front()) drop(flows_.front());
+}
+
+void Observer::on_packet(const Flow& flow, const Packet& packet, bool reply, Time now) {
+  if (!flows_.contains(flow.id.value)) begin(flow, now);
+  listen(flow.id, packet, reply, now);
+  Watched& seen = flows_.at(flow.id.value);
+  if (!seen.inspection) return;
+  seen.inspection->on_packet(packet, !reply);
+  take_findings(flow, seen, now);
+}
+
+const Observed* Observer::find(FlowId flow) const {
+  const auto found = flows_.find(flow.value);
+  return found == flows_.end() ? nullptr : &found->second.observed;
+}
+
+void Observer::begin(const Flow& flow, Time now) {
+  Watched& seen = flows_[flow.id.value];
+  // Answers to a question that went to everybody are flows of their own.
+  const bool answers = flow.tuple.source_port == kMdnsPort || flow.tuple.source_port == kLlmnrPort;
+  const std::uint16_t port = answers ? flow.tuple.source_port : flow.tuple.destination_port;
+  seen.inspection.emplace(flow.tuple.protocol, port, limits_.inspection);
+  inspections_.add(
+      flow.id, limits_.max_inspections,
+      [this](std::uint64_t id) { return flows_.contains(id) && flows_.at(id).inspection; },
+      [this](std::uint64_t id) { flows_.at(id).inspection.reset(); });
+  // The far end of an inbound flow is a client: nobody resolved it to reach it.
+  if (flow.direction == Direction::inbound) return;
+  if (const auto known = names_.find(kMachine, flow.tuple.destination_address(), now)) {
+    seen.observed.domain = known->name;
+    seen.observed.domain_source = known->source;
+    seen.named_by_dns = true;
+  }
+}
+
+void Observer::listen(FlowId flow, const Packet& packet, bool reply, Time now) {
+  const Endpoints& ends = packet.endpoints;
+  if (packet.fragment != Fragment::none || packet.icmp_error) return;
+  if (!is_name_port(ends.source_port) && !is_name_port(ends.destination_port)) return;
+  const auto on_message = [&](std::span<const std::uint8_t> message) {
+    questions_.on_message(ends, kMachine, message, now, names_);
+  };
+  if (ends.protocol == Protocol::udp) {
+    if (!packet.payload.empty()) on_message(packet.payload);
+  } else if (ends.protocol == Protocol::tcp) {
+    DnsStreams& streams = dns_streams(flow);
+    (reply ? streams.server : streams.client).add(packet, on_message);
+  }
+}
+
+Observer::DnsStreams& Observer::dns_streams(FlowId flow) {
+  std::unique_ptr<DnsStreams>& streams = flows_.at(flow.value).dns;
+  if (!streams) {
+    streams = std::make_unique<DnsStreams>();
+    dns_streams_.add(
+        flow, limits_.max_dns_streams,
+        [this](std::uint64_t id) { return flows_.contains(id) && flows_.at(id).dns; },
+        [this](std::uint64_t id) { flows_.at(id).dns.reset(); });
+  }
+  return *streams;
+}
+
+void Observer::take_findings(const Flow& flow, Watched& seen, Time now) {
+  Observed& observed = seen.observed;
+  observed.findings = seen.inspection->findings();
+  if (!seen.inspection->finished()) return;
+  seen.inspection.reset();
+  const std::string name = spoken_name(observed.findings);
+  if (name.empty()) return;
+  if (!seen.named_by_dns) {
+    observed.domain = name;
+    observed.domain_source = source_of(observed.findings);
+  } else if (names_.knows(kMachine, flow.tuple.destination_address(), name, now)) {
+    observed.domain = name;
+  } else {
+    observed.name_mismatch = true;
+  }
+}
+
+}  // namespace tollgate
