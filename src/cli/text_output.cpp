@@ -4,6 +4,7 @@
 
 #include "output.hpp"
 #include "table.hpp"
+#include "words.hpp"
 
 namespace tollgate::cli {
 
@@ -107,7 +108,7 @@ class TableOfFlows final : public FlowList {
                             {flow.direction},    {flow.protocol},  {source(flow)},
                             {destination(flow)}, {flow.interface}, {flow.uid ? number(*flow.uid) : ""}};
     if (traffic_) {
-      cells.push_back({flow.domain.value_or("")});
+      cells.push_back({readable_domain(flow.domain.value_or(""))});
       cells.push_back({flow.protocol_seen.value_or("")});
       cells.push_back({number(flow.packets)});
       cells.push_back({number(flow.bytes)});
@@ -136,6 +137,8 @@ class TableOfFlows final : public FlowList {
                                 {"INTERFACE"},
                                 {"UID", true}};
     if (traffic) {
+      columns.push_back({"DOMAIN", false, true});
+      columns.push_back({"SPEAKS"});
       columns.push_back({"PACKETS", true});
       columns.push_back({"BYTES", true});
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "words.hpp"
 
+#include <idn2.h>
+
 #include <charconv>
 #include <limits>
 
@@ -64,6 +66,19 @@ PolicyFeatures all_features() {
   PolicyFeatures features;
   features.reroute_arriving = features.forward = features.nameserver = features.tunnel = true;
   return features;
+}
+
+std::string readable_domain(const std::string& domain) {
+  const auto converted = [](int result, char* text) {
+    const std::unique_ptr<char, decltype(&idn2_free)> owned{result == IDN2_OK ? text : nullptr, &idn2_free};
+    return owned ? std::string{owned.get()} : std::string{};
+  };
+  char* text = nullptr;
+  const int shown = idn2_to_unicode_8z8z(domain.c_str(), &text, 0);
+  const std::string readable = converted(shown, text);
+  const int back =
+      idn2_to_ascii_8z(readable.c_str(), &text, IDN2_NONTRANSITIONAL | IDN2_USE_STD3_ASCII_RULES);
+  return converted(back, text) == domain ? readable : domain;
 }
 
 }  // namespace tollgate::cli

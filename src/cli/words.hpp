@@ -25,4 +25,8 @@ PolicyPointer policy_or_refuse(Page& page, const std::string& path, const Policy
 // Everything a policy may speak of: for policies that are looked at away from their configuration.
 PolicyFeatures all_features();
 
+// A domain as people write it: IDNA (RFC 5891) in letters instead of "xn--"; as it was where that is
+// not possible, or would not come back to the same name.
+std::string readable_domain(const std::string& domain);
+
 }  // namespace tollgate::cli

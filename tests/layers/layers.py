@@ -58,6 +58,7 @@ LIBRARIES = {
     "boost/": {"daemon"},
     "toml++/": {"config", "policy"},
     "openssl/": {"inspect"},
+    "idn2.h": {"cli"},
     "pcap/": {"replay"},
     "libmnl/": {"linux"},
     "libnfnetlink/": {"linux"},

@@ -9,6 +9,7 @@
 
 #include "../control/samples.hpp"
 #include "catch.hpp"
+#include "cli/words.hpp"
 
 using namespace tollgate;
 using namespace tollgate::cli;
@@ -165,6 +166,8 @@ TEST_CASE("output: replay") {
   FlowEntry flow = samples::pending_flow();
   flow.packets = 3;
   flow.bytes = 252;
+  flow.domain = "xn--mnchen-3ya.example";
+  flow.protocol_seen = "dns";
   list->add(flow);
   list->finish();
   ReplaySummary summary;
@@ -174,12 +177,21 @@ TEST_CASE("output: replay") {
   summary.verdicts = {{"drop", 3}};
   kTextOutput.summary(printed.page, summary);
   CHECK(printed.out.str() ==
-        "ID  STATE    VERDICT  DIRECTION  PROTOCOL  SOURCE    DESTINATION             INTERFACE  UID  PACKETS"
-        "  BYTES  RULE\n"
-        "43  pending  -        inbound    icmp      10.0.0.2  10.0.0.1 type 8 code 0                        3"
-        "    252\n"
+        "ID  STATE    VERDICT  DIRECTION  PROTOCOL  SOURCE    DESTINATION             INTERFACE  UID"
+        "  DOMAIN           SPEAKS  PACKETS  BYTES  RULE\n"
+        "43  pending  -        inbound    icmp      10.0.0.2  10.0.0.1 type 8 code 0                "
+        "  münchen.example  dns           3    252\n"
         "3 packets, 1 flow, 2 frames without IP\n"
         "verdicts: drop 3\n");
+}
+
+TEST_CASE("output: domains are shown readable where that is safe") {
+  CHECK(readable_domain("xn--mnchen-3ya.example") == "münchen.example");
+  CHECK(readable_domain("www.example.org") == "www.example.org");
+  CHECK(readable_domain("") == "");
+  CHECK(readable_domain("xn--a.example") == "xn--a.example");  // no IDNA
+  CHECK(readable_domain("_service._tcp.example") == "_service._tcp.example");
+  CHECK(readable_domain("a\\032b.local") == "a\\032b.local");
 }
 
 TEST_CASE("output: verdicts in colour say whether it passes") {
