@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <limits>
+#include <memory>
 
 #include "failure.hpp"
 #include "linux/system_sources.hpp"

@@ -41,6 +41,7 @@ class Explainer {
     address(rule.source, "source", source);
     address(rule.destination, "destination", destination);
     address(rule.address, "address", inbound ? source : destination);
+    scope(rule, inbound ? source : destination);
     interface(rule);
     owner(rule.users, "user", seen_.uid);
     owner(rule.groups, "group", seen_.gid);
@@ -97,6 +98,15 @@ class Explainer {
       wanted.push_back('@' + list_names_[list.value]);
     }
     no(std::string{name} + ' ' + address.to_string() + ' ' + is_not(wanted));
+  }
+
+  void scope(const Rule& rule, const IpAddress& remote) {
+    if (rule.scopes.empty()) return;
+    const Scope scope = scope_of(remote);
+    if (std::ranges::find(rule.scopes, scope) != rule.scopes.end()) return;
+    std::vector<std::string> wanted;
+    for (const Scope each : rule.scopes) wanted.emplace_back(to_string(each));
+    no("scope " + std::string{to_string(scope)} + ' ' + is_not(wanted));
   }
 
   void interface(const Rule& rule) {

@@ -140,6 +140,15 @@ DirectionSet read_directions(const TomlValue& values) {
   return directions;
 }
 
+std::vector<Scope> read_scopes(const TomlValue& values) {
+  std::vector<Scope> scopes;
+  for (const TomlValue& value : values.each()) {
+    const auto scope = value.word({Scope::host, Scope::lan, Scope::internet, Scope::multicast});
+    if (scope) scopes.push_back(*scope);
+  }
+  return scopes;
+}
+
 std::vector<Protocol> read_protocols(const TomlValue& values) {
   constexpr std::array<std::string_view, 11> kNames = {"tcp",  "udp", "icmp", "icmpv6", "igmp",   "sctp",
                                                        "dccp", "gre", "esp",  "ah",     "udplite"};

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "address_key.hpp"
+#include "tollgate/base/scope.hpp"
 #include "tollgate/policy/evidence.hpp"
 
 namespace tollgate {
@@ -34,6 +35,12 @@ struct Probe {
   const Evidence& seen;
   AddressProbe source;
   AddressProbe destination;
+  Scope remote_scope() const {
+    const IpAddress address =
+        seen.direction == Direction::inbound ? seen.tuple.source_address() : seen.tuple.destination_address();
+    return scope_of(address);
+  }
+
   bool ports;  // the protocol has them; ICMP keeps other things in their place
 };
 

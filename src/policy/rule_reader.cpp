@@ -116,6 +116,7 @@ class RuleReader {
     if (const auto value = table_.take("destination"))
       rule_.destination = read_addresses(*value, context_.lists);
     if (const auto value = table_.take("address")) rule_.address = read_addresses(*value, context_.lists);
+    if (const auto value = table_.take("scope")) rule_.scopes = read_scopes(*value);
     if (const auto value = table_.take("interface")) rule_.interfaces = read_interfaces(*value);
     if (const auto value = table_.take("user")) rule_.users = read_users(*value, context_.sources);
     if (const auto value = table_.take("group")) rule_.groups = read_groups(*value, context_.sources);

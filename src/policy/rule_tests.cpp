@@ -36,6 +36,7 @@ void RuleTests::add_rule(const Rule& rule) {
   add_addresses(Field::source, rule.source);
   add_addresses(Field::destination, rule.destination);
   add_addresses(Field::remote, rule.address);
+  add_scopes(rule.scopes);
   add_interfaces(rule.interfaces);
   add_owners(Field::user, rule.users);
   add_owners(Field::group, rule.groups);
@@ -78,6 +79,15 @@ void RuleTests::add_addresses(Field field, const AddressMatch& addresses) {
   }
   for (const ListId list : addresses.lists) {
     tests_.push_back({.field = field, .operand = Operand::list, .key = {0, list.value}});
+  }
+  close_run(begin);
+}
+
+void RuleTests::add_scopes(const std::vector<Scope>& scopes) {
+  const std::size_t begin = tests_.size();
+  for (const Scope scope : scopes) {
+    tests_.push_back(
+        {.field = Field::scope, .operand = Operand::number, .key = {0, static_cast<std::uint64_t>(scope)}});
   }
   close_run(begin);
 }
@@ -146,6 +156,10 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
       return decided(match_address(run, probe.destination));
     case Field::remote:
       return decided(match_address(run, probe.remote()));
+    case Field::scope: {
+      const auto scope = static_cast<std::uint64_t>(probe.remote_scope());
+      return decided(std::ranges::any_of(run, [&](const Test& test) { return test.key.low == scope; }));
+    }
     case Field::interface:
       return match_interface(run, probe.seen.interface);
     case Field::user:

@@ -30,6 +30,7 @@ class RuleTests {
     source,
     destination,
     remote,
+    scope,
     interface,
     user,
     group,
@@ -61,6 +62,7 @@ class RuleTests {
   void add_rule(const Rule& rule);
   void add_ports(Field field, const std::vector<PortRange>& ports);
   void add_addresses(Field field, const AddressMatch& addresses);
+  void add_scopes(const std::vector<Scope>& scopes);
   void add_interfaces(const FieldMatch<std::string>& interfaces);
   void add_owners(Field field, const FieldMatch<std::uint32_t>& owners);
   void close_run(std::size_t begin);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tollgate/base/ip.hpp"
+#include "tollgate/base/scope.hpp"
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/wire/protocol.hpp"
 
@@ -71,6 +72,7 @@ struct Rule {
   AddressMatch source;
   AddressMatch destination;
   AddressMatch address;                // the remote end: destination outbound and forward, source inbound
+  std::vector<Scope> scopes;           // of the remote end
   FieldMatch<std::string> interfaces;  // globs: * and ?
   FieldMatch<std::uint32_t> users;     // uids
   FieldMatch<std::uint32_t> groups;    // gids

@@ -73,6 +73,7 @@ source_port = "1024-65535"
 source = ["10.0.0.1", "fd00::/8"]
 destination = "192.0.2.0/24"
 address = ["@home", "0.0.0.0/0"]
+scope = ["lan", "multicast"]
 interface = ["eth*", "unknown"]
 user = ["alice", 7, "33"]
 group = ["staff", "unknown"]
@@ -96,6 +97,7 @@ verdict = "permanent-drop"
   CHECK(rule.source == AddressMatch{{prefix("10.0.0.1"), prefix("fd00::/8")}, {}});
   CHECK(rule.destination == AddressMatch{{prefix("192.0.2.0/24")}, {}});
   CHECK(rule.address == AddressMatch{{prefix("0.0.0.0/0")}, {ListId{0}}});
+  CHECK(rule.scopes == std::vector{Scope::lan, Scope::multicast});
   CHECK(rule.interfaces == FieldMatch<std::string>{{"eth*"}, true});
   CHECK(rule.users == FieldMatch<std::uint32_t>{{1000, 7, 33}, false});
   CHECK(rule.groups == FieldMatch<std::uint32_t>{{50}, true});
@@ -122,7 +124,7 @@ TEST_CASE("the stage is communication unless the link is spoken of") {
     return good("[[rule]]\nverdict = \"drop\"\n" + field)->rules()[0].stage;
   };
   for (const char* field : {"", "user = 0", "group = 0", "destination = \"::1\"", "address = \"::1\"",
-                            "direction = \"inbound\"", "reauthorize = true"}) {
+                            "direction = \"inbound\"", "reauthorize = true", "scope = \"lan\""}) {
     CAPTURE(field);
     CHECK(stage(field) == Stage::communication);
   }
@@ -202,6 +204,18 @@ TEST_CASE("the remote end is the destination, and of inbound flows the source") 
   CHECK(policy->match(seen).match == Match::yes);
 }
 
+TEST_CASE("the scope is that of the remote end") {
+  const PolicyPointer policy = good("[[rule]]\nscope = [\"internet\", \"multicast\"]\nverdict = \"drop\"\n");
+  Evidence seen = tcp("10.0.0.1", "192.0.2.1", 80);
+  for (const Direction direction : {Direction::outbound, Direction::forward, Direction::inbound}) {
+    seen.direction = direction;
+    CHECK(policy->match(seen).match == (direction == Direction::inbound ? Match::no : Match::yes));
+  }
+  seen = tcp("192.0.2.1", "10.0.0.1", 80);
+  CHECK(policy->match(seen).match == Match::no);
+  CHECK(policy->match(tcp("10.0.0.1", "224.0.0.251", 80)).match == Match::yes);
+}
+
 TEST_CASE("ports are of protocols that have them: an ICMP type is none") {
   const PolicyPointer policy = good("[[rule]]\nport = 2048\nverdict = \"drop\"\n");
   Evidence seen = tcp("10.0.0.1", "10.0.0.2", 2048);
@@ -220,6 +234,7 @@ TEST_CASE("explanations say why") {
   CHECK(why("source_port = 1", seen) == "source port tcp/40000 is not 1");
   CHECK(why("source = \"10.0.0.2\"", seen) == "source 10.0.0.1 is not 10.0.0.2/32");
   CHECK(why("destination = \"@l\"\n[list.l]\nentries = \"::1\"", seen) == "destination 10.0.0.2 is not @l");
+  CHECK(why("scope = [\"host\", \"internet\"]", seen) == "scope lan is none of host, internet");
   CHECK(why("interface = \"eth*\"", seen) == "interface is unknown");
   CHECK(why("user = 7", seen) == "user is unknown");
   CHECK(why("user = \"unknown\"", seen) == "matches");

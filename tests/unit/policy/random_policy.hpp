@@ -135,6 +135,8 @@ class RandomWorld {
     rule.address = addresses();
     rule.users = owners();
     rule.groups = owners();
+    if (seldom()) rule.scopes.push_back(static_cast<Scope>(below(4)));
+    if (seldom()) rule.scopes.push_back(static_cast<Scope>(below(4)));
     if (seldom()) rule.interfaces.values.emplace_back(kGlobs[below(kGlobs.size())]);
     if (seldom()) rule.interfaces.unknown = coin();
     if (seldom()) rule.reauthorize = coin();
