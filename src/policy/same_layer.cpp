@@ -47,8 +47,8 @@ class Layer {
   static bool alike(const Layer& a, const Rule& x, const Layer& b, const Rule& y) {
     return x.name == y.name && x.verdict == y.verdict && x.stage == y.stage && x.any_peer == y.any_peer &&
            x.protocols == y.protocols && x.ports == y.ports && x.source_ports == y.source_ports &&
-           x.interfaces == y.interfaces && x.users == y.users && x.groups == y.groups &&
-           x.reauthorize == y.reauthorize && alike(a, x.source, b, y.source) &&
+           x.scopes == y.scopes && x.interfaces == y.interfaces && x.users == y.users &&
+           x.groups == y.groups && x.reauthorize == y.reauthorize && alike(a, x.source, b, y.source) &&
            alike(a, x.destination, b, y.destination) && alike(a, x.address, b, y.address);
   }
 
