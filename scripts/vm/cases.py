@@ -5,7 +5,7 @@ import subprocess
 import xml.etree.ElementTree as xml
 from dataclasses import dataclass, field
 
-from kernel import Unavailable
+from cache import Unavailable
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 # How a case says so with Catch2 v2, which cannot skip: WARN("SKIPPED: reason").

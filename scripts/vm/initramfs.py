@@ -2,13 +2,13 @@
 """A machine's first file system: a base per kernel and recipe, kept in the cache, and for the quick
 machine a load per run. A recipe is a folder that says what is inside: init, modules, userland.
 
-Both are cpio archives that the kernel unpacks one after the other into its first root. Files stand
-where they stand on this system, so that programs find what they were built to find.
+The base is a cpio archive that the kernel unpacks into its first root, the load a tar on a disk that is
+laid over it. Files stand where they stand on this system, so that programs find what they were built to
+find.
 """
 
 import fnmatch
 import glob
-import hashlib
 import os
 import re
 import shutil
@@ -16,7 +16,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from kernel import Unavailable, locked
+import machine
+from cache import Unavailable, fingerprint, kept
 
 HERE = Path(__file__).resolve().parent
 QUICK, SYSTEM = HERE / "quick", HERE / "system" / "initrd"  # recipes
@@ -69,50 +70,36 @@ class Stage:
         for library in set(re.findall(r"(?:=> |^\s+)(/\S+) \(0x", listed, re.MULTILINE)):
             self.place(library)
 
-    def pack(self, archive):
-        names = [str(path.relative_to(self.root)) for path in sorted(self.root.rglob("*"))]
+
+def base(kernel, recipe=QUICK):
+    """The archive with busybox, this system's programs and the kernel's modules."""
+    kind = f"{recipe.relative_to(HERE)}-{kernel.key}".replace("/", "-")
+    return kept("images", kind, _fingerprint(recipe), lambda path: _make_base(path, kernel, recipe), ".cpio")
+
+
+def _make_base(archive, kernel, recipe):
+    with tempfile.TemporaryDirectory(prefix="tollgate-vm-") as work:
+        root = Path(work) / "root"
+        root.mkdir()
+        _fill_base(root, kernel, recipe)
+        names = [str(path.relative_to(root)) for path in sorted(root.rglob("*"))]
         with open(archive, "wb") as out:
-            subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], cwd=self.root, check=True,
+            subprocess.run(["cpio", "--quiet", "-o", "-H", "newc", "-R", "0:0"], cwd=root, check=True,
                            input="\n".join(names).encode(), stdout=out, stderr=subprocess.DEVNULL)
 
 
-def base(kernel, cache, recipe=QUICK):
-    """The archive with busybox, this system's programs and the kernel's modules."""
-    kind = f"{recipe.relative_to(HERE)}-{kernel.key}".replace("/", "-")
-    key = f"{kind}-{_fingerprint(recipe)}"
-    archive = cache / "images" / f"{key}.cpio"
-    with locked(cache, key):
-        if not archive.exists():
-            archive.parent.mkdir(parents=True, exist_ok=True)
-            for old in archive.parent.glob(f"{kind}-*.cpio"):
-                old.unlink()
-            with tempfile.TemporaryDirectory(prefix="tollgate-vm-") as work:
-                root = Path(work) / "root"
-                root.mkdir()
-                _fill_base(root, kernel, recipe)
-                Stage.pack(_Filled(root), archive.with_suffix(".new"))
-            os.rename(archive.with_suffix(".new"), archive)
-    return archive
-
-
-class _Filled:
-    """A root that needs no more placing."""
-
-    def __init__(self, root):
-        self.root = root
-
-
-def load(archive, source, programs, jobs, settings):
-    """Writes the archive of one run: programs of the build, the sources' data, and the jobs."""
+def load(disk, source, programs, jobs, settings):
+    """Writes the tar of one run: programs of the build, the sources' data, and the jobs."""
     with tempfile.TemporaryDirectory(prefix="tollgate-vm-") as work:
         root = Path(work) / "root"
         root.mkdir()
         stage = Stage(root)
         for program in programs:
             stage.place(str(program))
+        # Libraries that the base has as well come again: it may be older than the build.
         stage.place_libraries()
         for program in programs:  # debug information is for the host
-            subprocess.run(["strip", "-g", root / str(os.path.realpath(program)).lstrip("/")], check=True)
+            strip(root / str(os.path.realpath(program)).lstrip("/"))
         for part in ("tests", "iptables", "systemd", "examples"):
             if (source / part).is_dir():
                 shutil.copytree(source / part, root / str(source / part).lstrip("/"), symlinks=True,
@@ -121,7 +108,19 @@ def load(archive, source, programs, jobs, settings):
         for name, script in jobs.items():
             (root / "vm" / "jobs" / name).write_text(script)
         (root / "vm" / "settings").write_text(settings)
-        stage.pack(archive)
+        pack(root, disk)
+
+
+def strip(program):
+    subprocess.run(["strip", "-g", program], check=True)
+
+
+def pack(root, disk):
+    """Makes a disk of the directory: a tar, filled up with nothing, as disks of saved machines have one size."""
+    subprocess.run(["tar", "-cf", disk, "--owner=0", "--group=0", "--mode=u+w,go=rX", "-C", root, "."], check=True)
+    if os.path.getsize(disk) > machine.LOAD_BYTES:
+        raise Unavailable(f"the programs are {os.path.getsize(disk) >> 20} MiB, more than the disk that brings them")
+    os.truncate(disk, machine.LOAD_BYTES)
 
 
 def _fill_base(root, kernel, recipe):
@@ -214,10 +213,8 @@ def _accounts(root):
 
 def _fingerprint(recipe):
     """Changes when what the base is made of may have changed."""
-    digest = hashlib.sha256(Path("/var/lib/dpkg/status").read_bytes())
-    for path in [Path(__file__), *sorted(recipe.iterdir()), *sorted((HERE / "inside").iterdir())]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return fingerprint(Path("/var/lib/dpkg/status"), Path(__file__), *sorted(recipe.iterdir()),
+                       *sorted((HERE / "inside").iterdir()))
 
 
 def _is_elf(path):

@@ -5,7 +5,6 @@ The root knows nothing of tollgate. The load has the build as `cmake --install` 
 tests/vm/system/machines says of the machine.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
@@ -13,7 +12,8 @@ import tempfile
 from pathlib import Path
 
 import initramfs
-from kernel import Unavailable, locked
+import packages
+from cache import Unavailable, fingerprint, kept
 
 SYSTEM = Path(__file__).resolve().parent / "system"
 MACHINES = Path(__file__).resolve().parents[2] / "tests" / "vm" / "system" / "machines"
@@ -30,26 +30,25 @@ def machines():
     return sorted(path.name for path in MACHINES.iterdir() if (path / "enable").is_file())
 
 
-def root(kernel, cache):
+def root(kernel):
     """The image of the root file system with this kernel's modules. Nobody writes to it."""
-    tree = _tree(cache)
+    tree = _tree()
     listed = initramfs.QUICK / "modules"
-    made_of = [tree.name.encode(), Path(__file__).read_bytes(), listed.read_bytes()]
-    key = f"root-{kernel.key}-{hashlib.sha256(b''.join(made_of)).hexdigest()[:16]}"
-    image = cache / "images" / f"{key}.ext4"
-    with locked(cache, key):
-        if not image.exists():
-            image.parent.mkdir(parents=True, exist_ok=True)
-            for old in image.parent.glob(f"root-{kernel.key}-*.ext4"):
-                old.unlink()
-            with tempfile.TemporaryDirectory(prefix="tollgate-vm-") as work:
-                top = Path(work) / "root"
-                top.mkdir()
-                subprocess.run(["tar", "-xf", tree, "-C", top], check=True)
-                initramfs.modules(top, kernel, listed)
-                _settle(top)
-                _make_image(top, image)
-    return image
+    return kept("images", f"root-{kernel.key}", fingerprint(tree.name, Path(__file__), listed),
+                lambda path: _make_root(path, kernel, tree, listed), ".ext4")
+
+
+def _make_root(image, kernel, tree, listed):
+    with tempfile.TemporaryDirectory(prefix="tollgate-vm-") as work:
+        top = Path(work) / "root"
+        top.mkdir()
+        subprocess.run(["tar", "-xf", tree, "-C", top], check=True)
+        initramfs.modules(top, kernel, listed)
+        _settle(top)
+        with open(image, "wb") as file:
+            file.truncate(IMAGE_BYTES)
+        subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", top, image],
+                       check=True)
 
 
 def load(disk, machine, build, programs, jobs, settings):
@@ -66,12 +65,12 @@ def load(disk, machine, build, programs, jobs, settings):
         _copy(MACHINES / machine / "enable", top / "vm" / "enable")
         for program in programs:
             _copy(program, top / str(program).lstrip("/"))
-            subprocess.run(["strip", "-g", top / str(program).lstrip("/")], check=True)
+            initramfs.strip(top / str(program).lstrip("/"))
         (top / "vm" / "jobs").mkdir()
         for name, script in jobs.items():
             (top / "vm" / "jobs" / name).write_text(script)
         (top / "vm" / "settings").write_text(settings)
-        subprocess.run(["tar", "-cf", disk, "--owner=0", "--group=0", "--mode=u+w,go=rX", "-C", top, "."], check=True)
+        initramfs.pack(top, disk)
 
 
 def _install(build, top):
@@ -92,31 +91,21 @@ def _copy(source, target):
     shutil.copy(source, target)
 
 
-def _tree(cache):
+def _tree():
     """The root as mmdebstrap makes it, in a tar, named by the versions of what is in it."""
-    packages = initramfs.lines(SYSTEM / "packages")
-    shown = subprocess.run(["apt-cache", "show", "--no-all-versions", *packages], text=True, capture_output=True,
-                           check=False)
-    if shown.returncode != 0:
-        raise Unavailable(f"the system machine's packages: {shown.stderr.strip()}; was apt-get update run?")
-    versions = sorted(line for line in shown.stdout.splitlines() if line.startswith(("Package:", "Version:")))
+    wanted = initramfs.lines(SYSTEM / "packages")
+    versions = sorted(f"{fields['Package']} {fields['Version']}" for fields in packages.shown(*wanted))
     suite = _suite()
-    key = "root-" + hashlib.sha256("\n".join([suite, *packages, *versions, *WITHOUT]).encode()).hexdigest()[:16]
-    tree = cache / "roots" / f"{key}.tar"
-    with locked(cache, key):
-        if not tree.exists():
-            tree.parent.mkdir(parents=True, exist_ok=True)
-            for old in tree.parent.glob("root-*.tar"):
-                old.unlink()
-            new = tree.with_suffix(".new.tar")
-            command = ["mmdebstrap", "--quiet", "--variant=essential", f"--include={','.join(packages)}",
-                       *(f"--dpkgopt=path-exclude={pattern}" for pattern in WITHOUT), suite, str(new), *_sources()]
-            made = subprocess.run(command, text=True, capture_output=True, check=False)
-            if made.returncode != 0:
-                new.unlink(missing_ok=True)
-                raise Unavailable("the system machine's root: " + "\n".join(made.stderr.strip().splitlines()[-5:]))
-            os.rename(new, tree)
-    return tree
+    return kept("roots", "root", fingerprint(suite, *wanted, *versions, *WITHOUT),
+                lambda path: _make_tree(path, suite, wanted), ".tar")
+
+
+def _make_tree(tree, suite, wanted):
+    command = ["mmdebstrap", "--quiet", "--format=tar", "--variant=essential", f"--include={','.join(wanted)}",
+               *(f"--dpkgopt=path-exclude={pattern}" for pattern in WITHOUT), suite, str(tree), *_sources()]
+    made = subprocess.run(command, text=True, capture_output=True, check=False)
+    if made.returncode != 0:
+        raise Unavailable("the system machine's root: " + "\n".join(made.stderr.strip().splitlines()[-5:]))
 
 
 def _suite():
@@ -149,11 +138,3 @@ def _settle(top):
     journald.mkdir(parents=True, exist_ok=True)
     (journald / "vm.conf").write_text("[Journal]\nStorage=volatile\n")
     (top / "vm").mkdir()
-
-
-def _make_image(top, image):
-    new = image.with_suffix(".new")
-    with open(new, "wb") as file:
-        file.truncate(IMAGE_BYTES)
-    subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-d", top, new], check=True)
-    os.rename(new, image)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A flood from addresses that change with every packet: memory stays within its bound, what lives goes
 // on, what is honest gets through, and every packet is accounted for.
-#include <fstream>
 #include <random>
 
+#include "kernel_queues.hpp"
 #include "meanwhile.hpp"
 #include "packet_builder.hpp"
 
@@ -15,15 +15,6 @@ namespace {
 constexpr std::size_t kPackets = 100'000;
 constexpr std::uint64_t kMaxFlows = 2000;
 constexpr std::uint16_t kDropped = 9001, kBlocked = 9002, kAccepted = 9003;  // ports
-
-std::uint64_t resident_bytes(pid_t pid) {
-  std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
-  for (std::string word; status >> word;) {
-    std::uint64_t size = 0;
-    if (word == "VmRSS:" && status >> size) return size * 1024;
-  }
-  throw std::runtime_error{"no VmRSS"};
-}
 
 // Random, but the same each time. RFC 2544 and RFC 3849: addresses that are nobody's.
 class Flood {

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Many flows at once.
 #include <boost/json.hpp>
-#include <chrono>
-#include <fstream>
 #include <set>
-#include <sstream>
-#include <stdexcept>
-#include <thread>
 
+#include "kernel_queues.hpp"
 #include "scene.hpp"
 
 using namespace tollgate;
@@ -19,40 +15,14 @@ constexpr std::size_t kFlows = 5000;
 
 // AddressSanitizer's daemon keeps what it freed, and shadows of all.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr std::uint64_t kKibibytesAFlow = 20;
+constexpr std::uint64_t kBytesAFlow = 20 * 1024;
 #else
-constexpr std::uint64_t kKibibytesAFlow = 1;
+constexpr std::uint64_t kBytesAFlow = 1024;
 #endif
-
-// VmRSS of a process, in KiB.
-std::uint64_t resident(pid_t pid) {
-  std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
-  for (std::string word; status >> word;) {
-    std::uint64_t size = 0;
-    if (word == "VmRSS:" && status >> size) return size;
-  }
-  throw std::runtime_error{"no VmRSS"};
-}
-
-// Until nothing waits in any queue of this network namespace (third column: queue_total).
-void wait_for_empty_queues() {
-  for (int tries = 0; tries < 3000; ++tries) {
-    std::ifstream queues{"/proc/thread-self/net/netfilter/nfnetlink_queue"};
-    std::uint64_t all = 0;
-    for (std::string line; std::getline(queues, line);) {
-      std::istringstream columns{line};
-      std::uint64_t number = 0, owner = 0, waiting = 0;
-      if (columns >> number >> owner >> waiting) all += waiting;
-    }
-    if (all == 0) return;
-    std::this_thread::sleep_for(std::chrono::milliseconds{10});
-  }
-  throw std::runtime_error{"packets wait for ever"};
-}
 
 TEST_CASE("5,000 flows at once: all connect, all are listed, the counts agree") {
   Scene scene{{accepting_defaults()}};
-  const std::uint64_t idle = resident(scene.daemon.pid());
+  const std::uint64_t idle = resident_bytes(scene.daemon.pid());
   std::vector<Socket> streams;
   std::set<std::uint16_t> ports;
   const auto all = ways(scene, kPeer);
@@ -62,7 +32,7 @@ TEST_CASE("5,000 flows at once: all connect, all are listed, the counts agree") 
     ports.insert(stream.local().port);
   }
   // On a slow machine the retransmissions of what had to wait still wait themselves.
-  in(scene.net.host, [] { wait_for_empty_queues(); });
+  in(scene.net.host, [] { wait_until("the last of them", [] { return waiting_packets() == 0; }); });
   const std::uint64_t asked = asked_during(scene.daemon, [&] {
     for (const Socket& stream : streams) REQUIRE(exchange(stream, Transport::tcp) == 0);
   });
@@ -91,8 +61,8 @@ TEST_CASE("5,000 flows at once: all connect, all are listed, the counts agree") 
   }
   REQUIRE(listed_ports == ports);
   // A table of a quarter of a million places grows by less than a kilobyte for each flow.
-  const std::uint64_t grown = resident(scene.daemon.pid()) - idle;
-  REQUIRE(grown < kFlows * kKibibytesAFlow);
+  const std::uint64_t grown = resident_bytes(scene.daemon.pid()) - idle;
+  REQUIRE(grown < kFlows * kBytesAFlow);
 }
 
 TEST_CASE("past its limit the table evicts, and what the kernel carries goes on") {

@@ -2,10 +2,8 @@
 // Beside the rules of others: their shapes are in tests/data/rules.
 #include <linux/netfilter/nfnetlink_queue.h>
 
-#include <fstream>
-#include <limits>
-
 #include "../vm/raw_queue.hpp"
+#include "kernel_queues.hpp"
 #include "meanwhile.hpp"
 #include "rules_dump.hpp"
 
@@ -207,10 +205,8 @@ TEST_CASE("packets that wait in somebody else's queue live through our start, re
   std::vector<Socket> senders;
   std::vector<vm::RawPacket> waiting;
   const auto still_wait = [&] {
-    std::ifstream queues{"/proc/thread-self/net/netfilter/nfnetlink_queue"};
-    for (std::uint64_t number = 0, owner = 0, length = 0; queues >> number >> owner >> length;) {
-      if (number == kTheirs) return length;
-      queues.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
+    for (const KernelQueue& queue : kernel_queues()) {
+      if (queue.number == kTheirs) return queue.waiting;
     }
     return std::uint64_t{0};
   };

@@ -13,10 +13,12 @@ namespace {
 const Addresses kHostInside{"10.99.0.1", "fd99::1"};
 const Addresses kPeerInside{"10.99.0.2", "fd99::2"};
 constexpr std::uint16_t kWireGuardPort = 51820;
+constexpr std::uint16_t kShutPort = kPort + 1;
 
 // "" or why there is no WireGuard here.
 std::string no_wireguard() {
-  if (const std::string lacking = missing_programs({"wg"}); !lacking.empty()) return lacking;
+  if (const std::string lacking = missing_programs({"wg", "wg-quick", "conntrack"}); !lacking.empty())
+    return lacking;
   const NetworkNamespace there;
   const Finished made = in(there, [] { return run({"ip", "link", "add", "wg0", "type", "wireguard"}); });
   return made.status == 0 ? "" : "no WireGuard in this kernel: " + made.errors;
@@ -24,17 +26,19 @@ std::string no_wireguard() {
 
 struct Keys {
   explicit Keys(const TemporaryDirectory& files, const std::string& name) {
-    file = files.write(name, must_run({"wg", "genkey"}));
+    private_key = must_run({"wg", "genkey"});
+    file = files.write(name, private_key);
+    private_key.pop_back();
     public_key = must_run({"sh", "-c", "wg pubkey <" + file});
     public_key.pop_back();
   }
-  std::string file, public_key;
+  std::string file, private_key, public_key;
 };
 
 void shell(const std::string& commands) { must_run({"sh", "-ec", commands}); }
 
-// The host sends everything through the tunnel, as `wg-quick up` arranges for AllowedIPs = 0.0.0.0/0, ::/0:
-// the tunnel's own packets have a mark and are routed by the main table. The tunnel is between the
+// The host sends everything through the tunnel, as wg-quick itself arranges it for AllowedIPs = 0.0.0.0/0,
+// ::/0: the tunnel's own packets have a mark and are routed by the main table. The tunnel is between the
 // machines' other addresses' links; the peer is both its other end and the world behind it.
 class Tunnel {
  public:
@@ -47,27 +51,13 @@ class Tunnel {
             kPeerInside.v6 + "/64 dev wg0 nodad; ip link set mtu 1420 up dev wg0");
     });
     const std::string endpoint = outer.v6.empty() ? outer.v4 : "[" + outer.v6 + "]";
+    const std::string config = files_.write(
+        "wg0.conf", "[Interface]\nPrivateKey = " + host.private_key + "\nAddress = " + kHostInside.v4 +
+                        "/24, " + kHostInside.v6 + "/64\n[Peer]\nPublicKey = " + peer.public_key +
+                        "\nEndpoint = " + endpoint + ":" + std::to_string(kWireGuardPort) +
+                        "\nAllowedIPs = 0.0.0.0/0, ::/0\n");
     in(net.host, [&] {
-      shell("ip link add wg0 type wireguard; wg set wg0 fwmark 51820 private-key " + host.file + " peer " +
-            peer.public_key + " endpoint " + endpoint + ":" + std::to_string(kWireGuardPort) +
-            " allowed-ips 0.0.0.0/0,::/0; ip addr add " + kHostInside.v4 + "/24 dev wg0; ip addr add " +
-            kHostInside.v6 + "/64 dev wg0 nodad; ip link set mtu 1420 up dev wg0");
-      for (const std::string family : {"-4", "-6"}) {
-        const std::string everything = family == "-4" ? "0.0.0.0/0" : "::/0";
-        shell("ip " + family + " route add " + everything + " dev wg0 table 51820; ip " + family +
-              " rule add not fwmark 51820 table 51820; ip " + family +
-              " rule add table main suppress_prefixlength 0");
-        const std::string ip = family == "-4" ? "ip" : "ip6";
-        shell(
-            "nft 'table " + ip +
-            " wg-quick-wg0 {\nchain preraw {\ntype filter hook prerouting priority -300\n"
-            "iifname != \"wg0\" " +
-            ip + " daddr " + (family == "-4" ? kHostInside.v4 : kHostInside.v6) +
-            " fib saddr type != local drop\n}\nchain premangle {\ntype filter hook prerouting priority -150\n"
-            "meta l4proto udp meta mark set ct mark\n}\nchain postmangle {\ntype filter hook postrouting "
-            "priority -150\nmeta l4proto udp meta mark 51820 ct mark set meta mark\n}\n}'");
-      }
-      write_setting("/proc/sys/net/ipv4/conf/all/src_valid_mark", "1");
+      must_run({"wg-quick", "up", config});
       // The strict check of the way back asks the routes with the mark: it must be the one that was saved.
       for (const std::string link : {"all", kHostLink}) {
         write_setting("/proc/sys/net/ipv4/conf/" + link + "/rp_filter", "1");
@@ -80,12 +70,14 @@ class Tunnel {
 };
 
 // What leaves the host by its link, seen after everybody else: what carries bits of ours, and what
-// carries wg-quick's mark and nothing else.
+// carries wg-quick's mark and nothing else. And what the kernel answers for us to what is refused inside.
 void watch_leaving() {
   must_run({"nft",
-            "table inet watch {\ncounter ours { }\ncounter tunnel { }\nchain c {\ntype filter hook "
-            "postrouting priority 300; policy accept;\noifname != \"wan0\" accept\nmeta mark and 0x0f000000 "
-            "!= 0 counter name \"ours\"\nmeta mark 51820 counter name \"tunnel\"\n}\n}"});
+            "table inet watch {\ncounter ours { }\ncounter tunnel { }\ncounter resets { }\nchain c {\ntype "
+            "filter hook postrouting priority 300; policy accept;\nip saddr " +
+                kPeerInside.v4 + " tcp flags rst counter name \"resets\"\nip6 saddr " + kPeerInside.v6 +
+                " tcp flags rst counter name \"resets\"\noifname != \"wan0\" accept\nmeta mark and "
+                "0x0f000000 != 0 counter name \"ours\"\nmeta mark 51820 counter name \"tunnel\"\n}\n}"});
 }
 
 std::uint64_t counted(const std::string& counter) {
@@ -93,8 +85,17 @@ std::uint64_t counted(const std::string& counter) {
   return std::stoull(text.substr(text.find("packets ") + 8));
 }
 
-Way through(const Topology& net, const std::string& to) {
-  return {"through the tunnel", &net.host, {to, kPort}, {}};
+// What conntrack has as the mark of the tunnel's own flow.
+std::string tunnels_mark() {
+  const std::string entry =
+      must_run({"conntrack", "-L", "-p", "udp", "--dport", std::to_string(kWireGuardPort)}) +
+      must_run({"conntrack", "-L", "-f", "ipv6", "-p", "udp", "--dport", std::to_string(kWireGuardPort)});
+  const std::size_t from = entry.find("mark=");
+  return from == std::string::npos ? entry : entry.substr(from, entry.find(' ', from) - from);
+}
+
+Way through(const Topology& net, const std::string& to, std::uint16_t port = kPort) {
+  return {"through the tunnel", &net.host, {to, port}, {}};
 }
 
 TEST_CASE("WireGuard with wg-quick's rules works before, while and after tollgated runs") {
@@ -103,48 +104,64 @@ TEST_CASE("WireGuard with wg-quick's rules works before, while and after tollgat
     WARN("skipped: " << why);
     return;
   }
-  for (const Addresses& outer : {Addresses{kPeer.v4, ""}, Addresses{"", kPeer.v6}}) {
-    for (const std::string verdict : {"permanent-accept", "accept"}) {
-      INFO(outer.v4 << outer.v6 << " " << verdict);
-      const Topology net;
-      const Tunnel tunnel{net, outer};
-      const EchoServer inside{net.peer, kPeerInside.both(), kPort};
-      const EchoServer shut{net.peer, kPeerInside.both(), kPort + 1};
-      const std::vector<Way> both{through(net, kPeerInside.v4), through(net, kPeerInside.v6)};
-      in(net.host, [] { watch_leaving(); });
-      const auto works = [&] {
-        for (const Way& way : both) {
-          for (const Transport transport : kTransports) REQUIRE(way.talk(transport) == 0);
-        }
-      };
-      works();
-      DaemonUnderTest daemon{net.host,
-                             {"[default]\noutbound = \"" + verdict + "\"\ninbound = \"" + verdict + "\"\n" +
-                                  rule("shut", "permanent-block", "interface = \"wg0\"\nport = \"7001\""),
-                              "fail = \"open\"\n"}};
-      works();
-      Meanwhile traffic{both, Meanwhile::Datagrams::yes};
-      traffic.once_more();
-      // Rules are about what is inside, too. wg-quick's own rule drops the reset that would tell so: it
-      // comes from the other end's address and not through the tunnel.
-      for (const std::string& to : kPeerInside.both()) {
-        const Socket refused = in(net.host, [&] { return begin(Transport::tcp, {to, kPort + 1}); });
-        works();
-        REQUIRE(nothing_came(refused, Transport::tcp));
+  for (const auto& [outer, verdict] : {std::pair{Addresses{kPeer.v4, ""}, std::string{"permanent-accept"}},
+                                       std::pair{Addresses{"", kPeer.v6}, std::string{"accept"}}}) {
+    INFO(outer.v4 << outer.v6 << " " << verdict);
+    const Topology net;
+    const Tunnel tunnel{net, outer};
+    const EchoServer inside{net.peer, kPeerInside.both(), kPort};
+    const EchoServer shut{net.peer, kPeerInside.both(), kShutPort};
+    const std::vector<Way> both{through(net, kPeerInside.v4), through(net, kPeerInside.v6)};
+    const std::vector<Way> refused{through(net, kPeerInside.v4, kShutPort),
+                                   through(net, kPeerInside.v6, kShutPort)};
+    in(net.host, [] { watch_leaving(); });
+    const auto works = [&] {
+      for (const Way& way : both) {
+        for (const Transport transport : kTransports) REQUIRE(way.talk(transport) == 0);
       }
-      REQUIRE(shut.accepted() == 0);
-      daemon.hang_up();
-      REQUIRE(daemon.stop().status == 0);
-      traffic.once_more();
-      daemon.start();
-      traffic.once_more();
-      REQUIRE(traffic.stop() == "");
-      REQUIRE(daemon.stop().status == 0);
+    };
+    works();
+    DaemonUnderTest daemon{net.host,
+                           {"[default]\noutbound = \"" + verdict + "\"\ninbound = \"" + verdict + "\"\n" +
+                                rule("shut", "permanent-block",
+                                     "interface = \"wg0\"\nport = \"" + std::to_string(kShutPort) + "\""),
+                            "fail = \"open\"\n"}};
+    works();
+    Meanwhile traffic{both, Meanwhile::Datagrams::yes};
+    traffic.once_more();
+    // Rules are about what is inside, too. A reset comes from the other end's address and not through the
+    // tunnel: wg-quick's rule against leaks drops it after we have made it. ICMP errors are the host's own.
+    const auto resets = [&] { return in(net.host, [] { return counted("resets"); }); };
+    for (const Way& way : refused) {
+      INFO(way.to.address);
+      REQUIRE(way.talk(Transport::udp) == refusal(Transport::udp, way));
+      const std::uint64_t before = resets();
+      const Socket stream = way.begin(Transport::tcp);
+      wait_until("our reset", [&] { return resets() > before; });
       works();
-      const Inside host{net.host};
-      REQUIRE(counted("tunnel") > 100);
-      REQUIRE(counted("ours") == 0);
+      REQUIRE(nothing_came(stream, Transport::tcp));
     }
+    // Its rule saves the whole packet mark, so a verdict does not stay: each packet of the tunnel is asked.
+    REQUIRE(in(net.host, [] { return tunnels_mark(); }) == "mark=51820");
+    // Without the rule against leaks a stream, too, is refused at once.
+    in(net.host, [] {
+      for (const char* family : {"ip", "ip6"}) {
+        must_run({"nft", "flush", "chain", family, "wg-quick-wg0", "preraw"});
+      }
+    });
+    for (const Way& way : refused) REQUIRE(way.talk(Transport::tcp) == ECONNREFUSED);
+    REQUIRE(shut.accepted() + shut.datagrams() == 0);
+    daemon.hang_up();
+    REQUIRE(daemon.stop().status == 0);
+    traffic.once_more();
+    daemon.start();
+    traffic.once_more();
+    REQUIRE(traffic.stop() == "");
+    REQUIRE(daemon.stop().status == 0);
+    works();
+    const Inside host{net.host};
+    REQUIRE(counted("tunnel") > 100);
+    REQUIRE(counted("ours") == 0);
   }
 }
 

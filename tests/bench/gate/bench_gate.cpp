@@ -17,6 +17,7 @@
 #include <sstream>
 
 #include "gate_variants.hpp"
+#include "kernel_queues.hpp"
 
 namespace tollgate::bench {
 namespace {
@@ -48,17 +49,12 @@ double ratio(const std::vector<double>& mine, const std::vector<double>& base) {
   return median(ratios);
 }
 
-// Packets that were ever queued in the thread's namespace: column 8, id_sequence, of every queue
-// (net/netfilter/nfnetlink_queue.c, seq_show).
+double mebibytes(std::uint64_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
+
+// Packets that were ever queued in the thread's namespace.
 double queued_so_far() {
-  std::ifstream queues{"/proc/thread-self/net/netfilter/nfnetlink_queue"};
   double all = 0;
-  for (std::string line; std::getline(queues, line);) {
-    std::istringstream columns{line};
-    double value = 0;
-    for (int i = 0; i < 8; ++i) columns >> value;
-    all += value;
-  }
+  for (const KernelQueue& queue : kernel_queues()) all += static_cast<double>(queue.queued);
   return all;
 }
 
@@ -72,15 +68,6 @@ double processor_time(pid_t pid) {
     if (std::ifstream{task.path() / "schedstat"} >> nanoseconds) all += nanoseconds / 1000;
   }
   return all;
-}
-
-double resident_mib(pid_t pid) {
-  std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
-  double size = 0;
-  for (std::string word; status >> word;) {
-    if (word == "VmRSS:" && status >> size) break;
-  }
-  return size / 1024;
 }
 
 void connect_many(const Variant& variant, std::size_t count, int at_once, Load& load) {
@@ -111,7 +98,7 @@ void one_round(const Variant& variant, Measured& measured, std::size_t count, in
   measured.queued.push_back((queued_so_far() - queued) / all);
   if (daemon) {
     measured.cpu.push_back((processor_time(*daemon) - cpu) / all);
-    measured.busy_mib = resident_mib(*daemon);
+    measured.busy_mib = mebibytes(resident_bytes(*daemon));
   }
   measured.throughput.push_back(gigabits(seconds));
 }
@@ -145,7 +132,7 @@ int bench(std::size_t rounds, std::size_t count, int seconds) {
   const auto variants = all_variants();
   std::vector<Measured> measured(variants.size());
   for (std::size_t i = 0; i < variants.size(); ++i) {
-    if (const auto daemon = variants[i]->daemon()) measured[i].idle_mib = resident_mib(*daemon);
+    if (const auto daemon = variants[i]->daemon()) measured[i].idle_mib = mebibytes(resident_bytes(*daemon));
   }
   for (std::size_t round = 0; round < rounds; ++round) {
     std::cerr << "round " << round + 1 << " of " << rounds << '\n';

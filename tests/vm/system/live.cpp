@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "catch.hpp"
+#include "kernel_queues.hpp"
 #include "machine.hpp"
 #include "process.hpp"
 #include "topology.hpp"
@@ -35,13 +36,6 @@ std::map<std::string, std::string> process_status(int pid) {
     if (colon != std::string::npos) fields[line.substr(0, colon)] = line.substr(colon + 2);
   }
   return fields;
-}
-
-int bound_queues() {
-  int count = 0;
-  std::istringstream lines{read_file("/proc/net/netfilter/nfnetlink_queue")};
-  for (std::string line; std::getline(lines, line);) ++count;
-  return count;
 }
 
 // Both families, to the world's second name.
@@ -96,7 +90,7 @@ TEST_CASE("enable --now returns when rules are live and queues are bound", "[liv
   must("systemctl enable --now tollgated");
   require_refused(cable);
   require_passing(cable);
-  REQUIRE(bound_queues() == 6);
+  REQUIRE(kernel_queues().size() == 6);
   auto state = unit(kUnit, "ActiveState,SubState,StatusText,UnitFileState");
   CHECK(state["SubState"] == "running");
   CHECK(state["UnitFileState"] == "enabled");
@@ -127,7 +121,7 @@ TEST_CASE("while the rules are not loaded the unit is not active", "[live]") {
   auto state = unit(kUnit, "ActiveState,SubState");
   CHECK(state["ActiveState"] == "activating");
   CHECK(state["SubState"] == "start");
-  CHECK(bound_queues() == 6);
+  CHECK(kernel_queues().size() == 6);
   write_file("/run/nft-may-go-on", "");
   wait_until("the unit's activity", [] { return unit_state(kUnit) == "active"; });
   REQUIRE(has_our_table());
@@ -294,13 +288,7 @@ TEST_CASE("backend iptables under the unit: the same user can load it", "[live]"
 TEST_CASE("the statistics of the queues reach the daemon", "[live]") {
   // What the file says is what status says: it can be read without root.
   std::uint64_t dropped = 0;
-  std::istringstream lines{read_file("/proc/net/netfilter/nfnetlink_queue")};
-  for (std::string line; std::getline(lines, line);) {
-    std::istringstream columns{line};
-    std::uint64_t number = 0, holder = 0, waiting = 0, mode = 0, range = 0, full = 0;
-    columns >> number >> holder >> waiting >> mode >> range >> full;
-    dropped += full;
-  }
+  for (const KernelQueue& queue : kernel_queues()) dropped += queue.kernel_dropped;
   CHECK(daemon_status().queue.kernel_dropped == dropped);
   const std::string pid = std::to_string(main_pid());
   CHECK(must("ls -l /proc/" + pid + "/fd").find("nfnetlink_queue") != std::string::npos);
@@ -318,7 +306,7 @@ TEST_CASE("stop takes our rules away and leaves others' alone", "[live]") {
   CHECK(!has_our_table());
   CHECK(must("nft list table inet somebody") == theirs);
   CHECK(cable.out(Transport::tcp, kOther.v4) == 0);
-  CHECK(bound_queues() == 0);
+  CHECK(kernel_queues().size() == 0);
   CHECK(!std::filesystem::exists("/run/tollgate"));
   must("nft delete table inet somebody");
 }
