@@ -85,7 +85,8 @@ void Engine::give(const HeldPacket& packet, const Flow& flow, Verdict verdict, R
   counters_.verdicts.add(verdict);
   counters_.reasons.add(reason);
   PacketVerdict answer{packet.id, action_of(verdict), flow_mark(verdict)};
-  if (flow.state == FlowState::ended || opens_window(flow)) answer.mark = FlowMark::undecided;
+  if (flow.state == FlowState::ended || (lets_pass(verdict) && opens_window(flow)))
+    answer.mark = FlowMark::undecided;
   if (answer.mark == FlowMark::accept && packet.foreign_mark) {
     // The packet leaves, and somebody compares its whole mark (wg-quick does): ours must not travel
     // with it, so the ct mark is written by itself.

@@ -80,7 +80,7 @@ void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
   const FlowIndex index = find(entry);
   if (index == kNoFlow) {
     // What the kernel let pass by itself: a socket authorized for any peer, a helper's flow.
-    if (!destroyed && entry.mark && verdict_of(*entry.mark)) adopt(entry, Cause::none, now, effects);
+    if (!destroyed && entry.mark && verdict_of(*entry.mark)) adopt({entry, {}, 0}, Cause::none, now, effects);
     return;
   }
   Flow& flow = flows_.at(index);

@@ -172,8 +172,8 @@ void Engine::on_flow_packet(const Context& context) {
   // 4. The tuple may be used again while the flow that had it before is still remembered.
   std::uint32_t former = 0;
   if (index != kNoFlow && is_successor(context, flows_.at(index))) {
-    if (flows_.at(index).carried)
-      former = flows_.detail(index).entry != 0 ? flows_.detail(index).entry : kSomeFormer;
+    const std::uint32_t entry = flows_.detail(index).entry;
+    if (flows_.at(index).carried) former = entry != 0 ? entry : kSomeFormer;
     remove(flows_.at(index), index, Removal::erased, context.effects);
     flows_.erase(index);
     index = kNoFlow;
@@ -186,7 +186,6 @@ void Engine::on_flow_packet(const Context& context) {
   ++flow.packets;
   flow.bytes += context.packet.length;
   flows_.touch(index, context.now);
-  learn_entry(context, index);
 
   // 5. Undecided: it waits with the others of its flow.
   if (pending_.waits(index)) return hold(context, index);
@@ -194,7 +193,7 @@ void Engine::on_flow_packet(const Context& context) {
   if (flow.state != FlowState::pending && cause == Cause::none) {
     // 6. A late packet of what has ended passes or not as it would have; the kernel shall not carry it.
     if (flow.state == FlowState::ended) {
-      return give_single(context.held(), temporary(flow.verdict), Reason::cached, context.effects);
+      return give(context.held(), flow, flow.verdict, Reason::cached, context.effects);
     }
     // 7. Decided for good, but not (yet) in the kernel's hands: a retransmission of a refused first
     //    packet, or a second packet that was on its way when the verdict was given.
@@ -218,6 +217,7 @@ FlowIndex Engine::open_for(const Context& context, const FlowKey& key) {
   // A packet against the flow's direction says nothing about the socket that began it.
   flow.uid = known_or(context.queued.uid, kNoOwner);
   flow.gid = known_or(context.queued.gid, kNoOwner);
+  learn_entry(context, index);
   changed(FlowChanged::Kind::opened, flow, context.effects);
   return index;
 }
@@ -297,7 +297,7 @@ void Engine::decide_flow(const Context& context, FlowIndex index, Cause cause) {
   const Decided* decided = std::get_if<Decided>(&decision);
   // Only the first authorization can wait: in another one asking keeps the verdict, or blocks.
   if (decided == nullptr && !again) return hold(context, index);
-  const Decided blocked{Verdict::block, Reason::timed_out, Stage::none, kNoRule};
+  const Decided blocked{Verdict::block, Reason::asking, Stage::none, kNoRule};
   flow.question = decided == nullptr;
   if (decided == nullptr && options_.in_reauthorization == AskAgain::keep) {
     flow.due = Cause::none;

@@ -14,9 +14,8 @@ bool is_tcp(const Flow& flow) { return flow.tuple.protocol == Protocol::tcp; }
 }  // namespace
 
 FlowMark Engine::kernel_mark(const Flow& flow) const {
-  if (flow.due != Cause::none || flow.state == FlowState::pending || opens_window(flow)) {
-    return FlowMark::undecided;
-  }
+  if (flow.due != Cause::none || flow.state == FlowState::pending) return FlowMark::undecided;
+  if (lets_pass(flow.verdict) && opens_window(flow)) return FlowMark::undecided;
   return flow_mark(flow.verdict);
 }
 
@@ -69,7 +68,7 @@ void Engine::reauthorize(FlowIndex index, Cause cause, Time now, Effects& effect
   }
   seen.reauthorize = true;
   const Decision decision = decide_again(seen, now);
-  Decided decided{Verdict::block, Reason::timed_out, Stage::none, kNoRule};
+  Decided decided{Verdict::block, Reason::asking, Stage::none, kNoRule};
   if (const Decided* found = std::get_if<Decided>(&decision)) {
     decided = *found;
     flow.question = false;

@@ -17,11 +17,7 @@ void Engine::on(const ConntrackSeen& seen, Time now, Effects& effects) {
   const ConntrackEntry& entry = seen.entry;
   const FlowIndex index = find(entry);
   if (index != kNoFlow) return compare(index, entry, now, effects);
-  if (!adopt(entry, restart_ ? Cause::restart : Cause::resync, now, effects)) return;
-  const FlowIndex adopted = find(entry);
-  if (adopted == kNoFlow) return;
-  if (seen.uid.is_known()) flows_.at(adopted).uid = *seen.uid;
-  flows_.detail(adopted).socket = seen.socket;
+  adopt(seen, restart_ ? Cause::restart : Cause::resync, now, effects);
 }
 
 void Engine::on(const ResyncEnded& ended, Time, Effects&) {
@@ -48,8 +44,7 @@ void Engine::compare(FlowIndex index, const ConntrackEntry& entry, Time now, Eff
     end(index, now, effects);
     remove(flow, index, Removal::erased, effects);
     flows_.erase(index);
-    adopt(entry, Cause::resync, now, effects);
-    return;
+    return adopt({entry, {}, 0}, Cause::resync, now, effects);
   }
   if (flow.state == FlowState::ended) {
     // Its socket is gone: nobody may have the tuple without being asked.
@@ -67,19 +62,21 @@ void Engine::compare(FlowIndex index, const ConntrackEntry& entry, Time now, Eff
   effects.marks.push_back({entry.original, kernel_mark(flow)});
 }
 
-// A connection that is not in the cache. True when it is now.
-bool Engine::adopt(const ConntrackEntry& entry, Cause cause, Time now, Effects& effects) {
-  if (!has_flow(entry.original.protocol) || (entry.tcp && is_over(*entry.tcp))) return false;
+// A connection that is not in the cache.
+void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& effects) {
+  const ConntrackEntry& entry = found.entry;
+  if (!has_flow(entry.original.protocol) || (entry.tcp && is_over(*entry.tcp))) return;
   const std::optional<Verdict> held = entry.mark ? verdict_of(*entry.mark) : std::nullopt;
   const FiveTuple tuple = entry.direction == Direction::outbound ? entry.original : between_nats(entry);
   Evidence seen;
   seen.tuple = tuple;
   seen.direction = entry.direction;
+  seen.uid = found.uid;
   seen.reauthorize = true;
   const Decision decision = held ? Decision{Waits{}} : decide_again(seen, now);
   // Asking keeps what is in force: an undecided connection is asked about when its next packet comes.
   const bool asks = !held && std::holds_alternative<Waits>(decision);
-  if (asks && options_.in_reauthorization == AskAgain::keep) return false;
+  if (asks && options_.in_reauthorization == AskAgain::keep) return;
 
   const FlowIndex index = open_flow(tuple, FlowKey{tuple}, entry.direction, now, effects);
   Flow& flow = flows_.at(index);
@@ -87,7 +84,9 @@ bool Engine::adopt(const ConntrackEntry& entry, Cause cause, Time now, Effects& 
   flow.adopted = true;
   flow.picked_up = true;
   learn(index, entry, now);
-  flow.state = FlowState::active;
+  if (found.uid.is_known()) flow.uid = *found.uid;
+  flows_.detail(index).socket = found.socket;
+  if (held) flow.state = FlowState::active;
   flow.reason = Reason::cached;
   flow.generation = generation_;
   flow.verdict = held.value_or(Verdict::accept);
@@ -102,7 +101,7 @@ bool Engine::adopt(const ConntrackEntry& entry, Cause cause, Time now, Effects& 
   }
   changed(FlowChanged::Kind::opened, flow, effects);
   if (!held) {
-    const Decided none{Verdict::block, Reason::timed_out, Stage::none, kNoRule};
+    const Decided none{Verdict::block, Reason::asking, Stage::none, kNoRule};
     const Decided* decided = std::get_if<Decided>(&decision);
     flow.question = decided == nullptr;
     settle(index, decided != nullptr ? *decided : none, cause, now, effects);
@@ -112,7 +111,6 @@ bool Engine::adopt(const ConntrackEntry& entry, Cause cause, Time now, Effects& 
     flow.generation = cause == Cause::none ? generation_ : Generation{1};
     if (is_stale(flow)) reauthorize(index, Cause::policy, now, effects);
   }
-  return true;
 }
 
 // What the kernel carried and the reading did not find is over.

@@ -15,6 +15,7 @@ constexpr std::size_t kLongestName = 200;
 constexpr std::array<std::string_view, 9> kLater = {"process",   "domain",  "unit", "container", "cgroup",
                                                     "encrypted", "country", "asn",  "expires"};
 constexpr std::string_view kAsk = "ask";
+constexpr std::string_view kAnyPeer = "any";
 
 void check_name(const TomlValue& value, std::string_view name) {
   const bool control =
@@ -121,6 +122,10 @@ class RuleReader {
     if (const auto value = table_.take("user")) rule_.users = read_users(*value, context_.sources);
     if (const auto value = table_.take("group")) rule_.groups = read_groups(*value, context_.sources);
     if (const auto value = table_.take("reauthorize")) rule_.reauthorize = value->boolean();
+    if (const auto value = table_.take("peers")) {
+      rule_.any_peer = value->is_string() && value->string_value() == kAnyPeer;
+      if (!rule_.any_peer) value->wrong("\"any\"");
+    }
     const bool communication = rule_.protocols.empty() && rule_.ports.empty() && rule_.source_ports.empty() &&
                                rule_.source.any() && rule_.interfaces.any();
     rule_.stage = communication ? Stage::communication : Stage::link;
@@ -140,6 +145,39 @@ class RuleReader {
     check_port_protocols();
     check_families();
     if (is_reroute(rule_.verdict)) check_reroute_protocols();
+    if (rule_.any_peer) check_any_peer();
+  }
+
+  // The kernel lets everybody talk to the socket from then on: a rule that speaks of one peer would not
+  // get what it seems to.
+  void check_any_peer() {
+    const TomlValue peers = *table_.take("peers");
+    const bool out = rule_.directions.contains(Direction::outbound);
+    const bool in = rule_.directions.contains(Direction::inbound);
+    if (rule_.directions.contains(Direction::forward)) {
+      return peers.error(
+          "rule.peers is for sockets of this machine: direction must be outbound, inbound or both");
+    }
+    if (rule_.verdict != Verdict::permanent_accept) {
+      return peers.error("rule.peers needs the verdict permanent-accept");
+    }
+    const auto refuse = [&](const char* key, bool given) {
+      if (given)
+        table_.take(key)->error("rule." + std::string{key} + " speaks of the peer, and rule.peers of any");
+    };
+    refuse("address", !rule_.address.any());
+    refuse("destination", out && !rule_.destination.any());
+    refuse("port", out && !rule_.ports.empty());
+    refuse("source", in && !rule_.source.any());
+    refuse("source_port", in && !rule_.source_ports.empty());
+    for (const Protocol protocol : rule_.protocols) {
+      if (!has_ports(protocol))
+        table_.take("protocol")
+            ->error("protocol " + to_string(protocol) + " has no ports, and rule.peers needs one");
+      if (protocol == Protocol::tcp && !in)
+        table_.take("protocol")
+            ->error("a tcp socket that connects has one peer: rule.peers is for inbound then");
+    }
   }
 
   // Ports of two different protocols on the two ends.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <stdexcept>
 
 #include "memory_sources.hpp"
-#include "packet_builder.hpp"
 #include "scenario.hpp"
+#include "scenario_events.hpp"
 #include "scenario_words.hpp"
 
 namespace tollgate::test {
@@ -27,135 +28,56 @@ Decision decide_or_ask(const Policy& policy, const Evidence& seen) {
   return asks ? Decision{Waits{decided->rule}} : decision;
 }
 
+// The options that a scenario may set, by name.
 EngineOptions options_of(const Scenario& scenario) {
   EngineOptions options;
   options.nameserver4 = options.nameserver6 = options.tunnel4 = true;
-  const auto verdict = [](const std::string& word) {
-    const auto parsed = parse_verdict(word);
-    if (!parsed) throw std::runtime_error{"not a verdict: " + word};
-    return *parsed;
+  const auto number = [](std::uint32_t& out) {
+    return [&out](const std::string& value) { out = static_cast<std::uint32_t>(std::stoul(value)); };
+  };
+  const auto time = [](Duration& out) { return [&out](const std::string& value) { out = duration(value); }; };
+  const auto verdict = [](Verdict& out) {
+    return [&out](const std::string& value) { out = parse_verdict(value).value(); };
+  };
+  const auto either = [](auto& out, auto first, auto second) {
+    return [&out, first, second](const std::string& value) {
+      if (value != to_string(first) && value != to_string(second))
+        throw std::runtime_error{"not a word: " + value};
+      out = value == to_string(first) ? first : second;
+    };
+  };
+  const std::map<std::string, std::function<void(const std::string&)>> known = {
+      {"max_flows", number(options.flows.max_flows)},
+      {"linger", time(options.flows.end_linger)},
+      {"idle", time(options.flows.idle_timeout)},
+      {"udp_idle", time(options.flows.udp_idle_timeout)},
+      {"icmp_idle", time(options.flows.icmp_idle_timeout)},
+      {"waiting", number(options.pending.max_packets)},
+      {"per_flow", number(options.pending.max_packets_per_flow)},
+      {"deadline", time(options.pending.deadline)},
+      {"unparsed", verdict(options.unparsed)},
+      {"on_deadline", verdict(options.on_deadline)},
+      {"on_overload", verdict(options.on_overload)},
+      {"window", time(options.answer_window)},
+      {"icmp", either(options.icmp, FlowHandling::packet, FlowHandling::flow)},
+      {"other", either(options.other, FlowHandling::packet, FlowHandling::flow)},
+      {"icmp_errors", either(options.icmp_errors, IcmpErrors::follow, IcmpErrors::decide)},
+      {"related", either(options.related, RelatedHandling::inherit, RelatedHandling::decide)},
+      {"arrival", either(options.arrival_interface, ArrivalInterface::ignore, ArrivalInterface::reauthorize)},
+      {"multicast", either(options.multicast_answers, MulticastAnswers::window, MulticastAnswers::decide)},
+      {"asking", either(options.in_reauthorization, AskAgain::keep, AskAgain::block)},
   };
   for (const auto& [name, value] : scenario.options) {
-    if (name == "max_flows")
-      options.flows.max_flows = static_cast<std::uint32_t>(std::stoul(value));
-    else if (name == "linger")
-      options.flows.end_linger = duration(value);
-    else if (name == "idle")
-      options.flows.idle_timeout = duration(value);
-    else if (name == "udp_idle")
-      options.flows.udp_idle_timeout = duration(value);
-    else if (name == "waiting")
-      options.pending.max_packets = static_cast<std::uint32_t>(std::stoul(value));
-    else if (name == "per_flow")
-      options.pending.max_packets_per_flow = static_cast<std::uint32_t>(std::stoul(value));
-    else if (name == "deadline")
-      options.pending.deadline = duration(value);
-    else if (name == "unparsed")
-      options.unparsed = verdict(value);
-    else if (name == "on_deadline")
-      options.on_deadline = verdict(value);
-    else if (name == "on_overload")
-      options.on_overload = verdict(value);
-    else
-      throw std::runtime_error{scenario.file + ": no such option: " + name};
+    if (name.starts_with("idle.")) {  // idle.sctp=30m
+      options.flows.idle_times.push_back({parse_protocol(name.substr(5)).value(), duration(value)});
+      continue;
+    }
+    const auto option = known.find(name);
+    if (option == known.end()) throw std::runtime_error{scenario.file + ": no such option: " + name};
+    option->second(value);
   }
   return options;
 }
-
-// "10.0.0.1:80", "[2001:db8::1]:80", "10.0.0.1".
-std::pair<std::string, std::uint16_t> end_of(const std::string& word) {
-  const bool bracket = word.front() == '[';
-  const std::size_t close = bracket ? word.find(']') : 0;
-  const std::size_t colon = bracket ? word.find(':', close) : word.find(':');
-  const bool bare = !bracket && colon != word.rfind(':');  // IPv6 without a port
-  if (bare || colon == std::string::npos) return {word, std::uint16_t{0}};
-  const std::string address = bracket ? word.substr(1, close - 1) : word.substr(0, colon);
-  return {address, static_cast<std::uint16_t>(std::stoul(word.substr(colon + 1)))};
-}
-
-FiveTuple tuple_of(const std::string& protocol, const std::string& source, const std::string& destination) {
-  Endpoints ends;
-  const auto [from, from_port] = end_of(source);
-  const auto [to, to_port] = end_of(destination);
-  ends.protocol = *parse_protocol(protocol);
-  ends.source = *IpAddress::parse(from);
-  ends.destination = *IpAddress::parse(to);
-  ends.source_port = from_port;
-  ends.destination_port = to_port;
-  return FiveTuple::of(ends);
-}
-
-std::string word_of(FlowMark mark) {
-  switch (mark) {
-    case FlowMark::undecided:
-      return "undecided";
-    case FlowMark::accept:
-      return "accept";
-    case FlowMark::block:
-      return "block";
-    case FlowMark::drop:
-      return "drop";
-    case FlowMark::inspect:
-      return "inspect";
-    case FlowMark::nameserver:
-      return "nameserver";
-    case FlowMark::tunnel:
-      return "tunnel";
-    case FlowMark::block_packet:
-      return "block-packet";
-    case FlowMark::drop_packet:
-      return "drop-packet";
-  }
-  return "";
-}
-
-Hook hook_of(const std::string& word) {
-  static const std::map<std::string, Hook> kHooks = {{"output", Hook::output},
-                                                     {"input", Hook::input},
-                                                     {"forward", Hook::forward},
-                                                     {"prerouting", Hook::prerouting}};
-  return kHooks.at(word);
-}
-
-// A packet step's words, read one after another.
-struct PacketWords {
-  PacketQueued queued;
-  std::string interface;
-  std::uint8_t flags = 0;
-  std::map<std::string, std::uint64_t> numbers;
-
-  std::uint64_t number(const std::string& name, std::uint64_t otherwise = 0) const {
-    const auto found = numbers.find(name);
-    return found == numbers.end() ? otherwise : found->second;
-  }
-
-  void read(const std::vector<std::string>& words, std::size_t at, const std::string& protocol) {
-    static const std::map<std::string, std::uint8_t> kFlags = {
-        {"syn", tcp_flag::syn}, {"ack", tcp_flag::ack}, {"fin", tcp_flag::fin}, {"rst", tcp_flag::rst}};
-    for (; at < words.size(); ++at) {
-      const std::string& word = words[at];
-      if (const auto flag = kFlags.find(word); flag != kFlags.end())
-        flags = static_cast<std::uint8_t>(flags | flag->second);
-      else if (word == "reply")
-        queued.reply = true;
-      else if (word == "transit")
-        queued.transit = true;
-      else if (word == "foreign")
-        queued.foreign_mark = true;
-      else if (word == "on")
-        interface = words.at(++at);
-      else if (word == "ct") {
-        queued.conntrack = tuple_of(protocol, words.at(at + 1), words.at(at + 3));
-        at += 3;
-      } else {
-        const auto [name, value] = setting(word);
-        numbers[name] = std::stoull(value);
-      }
-    }
-    if (numbers.contains("uid")) queued.uid = static_cast<std::uint32_t>(numbers["uid"]);
-    if (numbers.contains("gid")) queued.gid = static_cast<std::uint32_t>(numbers["gid"]);
-  }
-};
 
 class ScenarioRunner {
  public:
@@ -180,132 +102,62 @@ class ScenarioRunner {
 
   void run_step(const Step& step) {
     const std::vector<std::string>& words = step.words;
-    if (words[0] == "check") return check(step);
-    if (words[0] == "packet")
-      on_packet(step);
-    else if (words[0] == "error")
-      on_error(step);
-    else if (words[0] == "bytes")
-      on_bytes(step);
-    else if (words[0] == "conntrack")
-      on_conntrack(step);
-    else if (words[0] == "adopt")
-      on_adopt(step);
-    else if (words[0] == "answer")
-      on_answer(step);
-    else if (words[0] == "policy")
-      handle(PolicyReplaced{compile(step.policy)}, step);
-    else if (words[0] == "time")
-      handle(TimePassed{}, step);
-    else if (words[0] == "stop")
-      handle(Stopping{}, step);
-    else
-      throw std::runtime_error{"no such step: " + words[0]};
+    const std::string& kind = words[0];
+    if (kind == "check") return check(step);
+    if (kind == "packet") return queue(packet_of(words), step);
+    if (kind == "error") return queue(error_of(words), step);
+    if (kind == "bytes") return queue(bytes_of(words), step);
+    if (kind == "conntrack") return handle(conntrack_of(words), step);
+    if (kind == "socket") return handle(socket_of(words), step);
+    if (kind == "probed") return on_probed(step);
+    if (kind == "resync") return on_resync(step);
+    if (kind == "seen") return handle(seen_of(words), step);
+    if (kind == "answer")
+      return handle(AnswerGiven{ref_at(words, 2).id, parse_verdict(words.at(1)).value()}, step);
+    if (kind == "revoke" || kind == "kill") return by_hand(step);
+    if (kind == "broadcast") return on_broadcast(step);
+    if (kind == "policy") return handle(PolicyReplaced{compile(step.policy)}, step);
+    if (kind == "time") return handle(TimePassed{}, step);
+    if (kind == "stop") return handle(Stopping{}, step);
+    throw std::runtime_error{"no such step: " + kind};
   }
 
-  void on_packet(const Step& step) {
-    const std::vector<std::string>& words = step.words;
-    const std::string& protocol = words.at(3);
-    PacketWords read;
-    read.queued.id = {0, static_cast<std::uint32_t>(std::stoul(words.at(1)))};
-    read.queued.hook = hook_of(words.at(2));
-    read.read(words, 7, protocol);
-    const auto [source, source_port] = end_of(words.at(4));
-    const auto [destination, destination_port] = end_of(words.at(6));
-    PacketBuilder builder{source, destination};
-    if (protocol == "tcp") {
-      builder.tcp(source_port, destination_port, read.flags, static_cast<std::uint32_t>(read.number("seq")));
-    } else if (protocol == "udp") {
-      builder.udp(source_port, destination_port);
-    } else if (protocol == "icmp" || protocol == "icmpv6") {
-      builder.icmp(static_cast<std::uint8_t>(read.number("type")),
-                   static_cast<std::uint8_t>(read.number("code")),
-                   static_cast<std::uint16_t>(read.number("id")));
-    } else {
-      builder.protocol(*parse_protocol(protocol));
-    }
-    const Bytes bytes = builder.payload(Bytes(read.number("size"))).build();
-    queue(read, bytes, static_cast<std::size_t>(read.number("cut", bytes.size())), step);
+  void queue(QueuedPacket packet, const Step& step) {
+    packet.queued.bytes = packet.bytes;
+    packet.queued.interface = packet.interface;
+    handle(packet.queued, step);
   }
 
-  void on_error(const Step& step) {
-    const std::vector<std::string>& words = step.words;
-    const auto [source, port] = end_of(words.at(3));
-    const auto [destination, other_port] = end_of(words.at(5));
-    const FiveTuple about = tuple_of(words.at(7), words.at(8), words.at(10));
-    PacketBuilder inner{about.source_address().to_string(), about.destination_address().to_string()};
-    if (about.protocol == Protocol::tcp)
-      inner.tcp(about.source_port, about.destination_port);
-    else
-      inner.udp(about.source_port, about.destination_port);
-    const bool v4 = about.family == Family::ipv4;
-    const Bytes bytes =
-        PacketBuilder{source, destination}.icmp_error(v4 ? 3 : 1, v4 ? 1 : 3, inner.build()).build();
-    PacketWords read;
-    read.queued.id = {0, static_cast<std::uint32_t>(std::stoul(words.at(1)))};
-    read.queued.hook = hook_of(words.at(2));
-    queue(read, bytes, bytes.size(), step);
+  // The flow of the tuple at words[at]; that of id 0 when there is none.
+  FlowRef ref_at(const std::vector<std::string>& words, std::size_t at) const {
+    const FlowIndex index = engine_.flows().find(FlowKey{tuple_at(words, at)});
+    return index == kNoFlow ? FlowRef{} : engine_.flows().ref(index);
   }
 
-  void on_bytes(const Step& step) {
-    Bytes bytes;
-    const std::string hex = step.words.size() > 3 ? step.words[3] : "";
-    for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
-      bytes.push_back(static_cast<std::uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
-    }
-    PacketWords read;
-    read.queued.id = {0, static_cast<std::uint32_t>(std::stoul(step.words.at(1)))};
-    read.queued.hook = hook_of(step.words.at(2));
-    queue(read, bytes, bytes.size(), step);
+  void on_probed(const Step& step) {
+    FlowProbed probed{ref_at(step.words, 2), {}};
+    if (step.words.at(1) == "there") probed.entry = entry_of(step.words, 2);
+    handle(probed, step);
   }
 
-  void queue(PacketWords& read, const Bytes& bytes, std::size_t copied, const Step& step) {
-    read.queued.bytes = std::span{bytes}.first(std::min(copied, bytes.size()));
-    read.queued.wire_length = bytes.size();
-    read.queued.interface = read.interface;
-    handle(read.queued, step);
+  void on_resync(const Step& step) {
+    const bool further = step.words.size() > 2;
+    if (step.words.at(1) == "began") return handle(ResyncBegan{further && step.words[2] == "restart"}, step);
+    handle(ResyncEnded{!(further && step.words[2] == "cut")}, step);
   }
 
-  // PROTOCOL SOURCE > DESTINATION, and what follows.
-  static ConntrackEntry entry_of(const std::vector<std::string>& words, std::size_t at) {
-    ConntrackEntry entry;
-    entry.original = tuple_of(words.at(at), words.at(at + 1), words.at(at + 3));
-    entry.reply = entry.original.reversed();
-    for (std::size_t i = at + 4; i < words.size(); ++i) {
-      const auto [name, value] = setting(words[i]);
-      (name == "packets" ? entry.packets : entry.bytes) = std::stoull(value);
-    }
-    return entry;
+  void by_hand(const Step& step) {
+    std::vector<FlowRef> flows;
+    for (std::size_t at = 1; at < step.words.size(); at += 4) flows.push_back(ref_at(step.words, at));
+    if (step.words[0] == "revoke") return handle(FlowsRevoked{flows}, step);
+    handle(FlowsKilled{flows}, step);
   }
 
-  void on_conntrack(const Step& step) {
-    const std::vector<std::string>& words = step.words;
-    ConntrackChanged change;
-    const std::string& kind = words.at(1);
-    change.kind = kind == "started"     ? ConntrackChanged::Kind::started
-                  : kind == "destroyed" ? ConntrackChanged::Kind::destroyed
-                                        : ConntrackChanged::Kind::updated;
-    change.entry = entry_of(words, 2);
-    if (kind == "closing") change.entry.tcp = TcpState::time_wait;
-    handle(change, step);
-  }
-
-  void on_adopt(const Step& step) {
-    const std::vector<std::string>& words = step.words;
-    ConntrackEntry entry = entry_of(words, 3);
-    entry.direction = *parse_direction(words.at(1));
-    entry.mark = flow_mark(*parse_verdict(words.at(2)));
-    engine_.handle(ResyncBegan{true}, step.at, effects_);
-    engine_.handle(ConntrackSeen{entry, {}, 0}, step.at, effects_);
-    handle(ResyncEnded{false}, step);
-  }
-
-  void on_answer(const Step& step) {
-    const std::vector<std::string>& words = step.words;
-    const FiveTuple tuple = tuple_of(words.at(2), words.at(3), words.at(5));
-    const FlowIndex index = engine_.flows().find(FlowKey{tuple});
-    const FlowId flow = index == kNoFlow ? FlowId{} : engine_.flows().at(index).id;
-    handle(AnswerGiven{flow, *parse_verdict(words.at(1))}, step);
+  void on_broadcast(const Step& step) {
+    std::vector<IpAddress> addresses;
+    for (std::size_t i = 1; i < step.words.size(); ++i)
+      addresses.push_back(IpAddress::parse(step.words[i]).value());
+    handle(BroadcastAddresses{addresses}, step);
   }
 
   void handle(const Event& event, const Step& step) {
@@ -338,6 +190,12 @@ class ScenarioRunner {
     }
     for (const ProbeFlow& probe : effects_.probes) lines.push_back("probe " + probe.tuple.to_string());
     if (effects_.read_table) lines.push_back("read-table");
+    if (!(effects_.by_hand == ByHand{})) {
+      const ByHand& hand = effects_.by_hand;
+      lines.push_back("by-hand flows=" + std::to_string(hand.flows) + " marks=" + std::to_string(hand.marks) +
+                      " sockets=" + std::to_string(hand.sockets) + " waiting=" +
+                      std::to_string(hand.waiting) + " untouched=" + std::to_string(hand.untouched));
+    }
     for (const Record& record : effects_.records) {
       lines.push_back("record " + std::string{to_string(record.verdict)} + " \"" + record.rule + "\" " +
                       std::string{to_string(record.stage)} + " " + std::string{to_string(record.reason)} +
@@ -376,6 +234,15 @@ class ScenarioRunner {
         {"generation", engine_.generation().value},
         {"reroute_refused", static_cast<double>(engine_.counters().reroute_refused)},
         {"malformed", static_cast<double>(engine_.counters().malformed.total())},
+        {"adopted", static_cast<double>(engine_.counters().adopted)},
+        {"probed", static_cast<double>(engine_.counters().probed)},
+        {"healed", static_cast<double>(engine_.counters().healed)},
+        {"vanished", static_cast<double>(engine_.counters().vanished)},
+        {"reauthorized", static_cast<double>(engine_.counters().reauthorized.total())},
+        {"changed", static_cast<double>(engine_.counters().changed.total())},
+        {"sockets", static_cast<double>(engine_.authorized_sockets().size())},
+        {"windows", static_cast<double>(engine_.answer_windows())},
+        {"pressure", flows.pressure()},
         {"next", next ? unix_seconds(*next) : -1},
     };
     for (std::size_t i = 1; i < step.words.size(); ++i) {

@@ -67,6 +67,7 @@ enum class Reason : std::uint8_t {
   overload,         // too much waits
   folded,           // a retransmission of a packet that already waits
   window,           // a unicast answer to a multicast or broadcast packet (AnswerWindows)
+  asking,           // somebody is asked about a flow that had a verdict, and it is blocked meanwhile
   killed,           // somebody cut the flow by hand; stands until it is revoked or over
   count_,
 };

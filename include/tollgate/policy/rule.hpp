@@ -83,6 +83,7 @@ struct Rule {
   // The earliest stage at which everything the rule speaks of can be known: communication when it
   // names neither protocol, port, source nor interface, else link.
   Stage stage = Stage::link;
+  friend bool operator==(const Rule&, const Rule&) = default;
 };
 
 }  // namespace tollgate

@@ -107,6 +107,20 @@ verdict = "permanent-drop"
   CHECK(policy->lists() == std::vector<std::string>{"home"});
 }
 
+TEST_CASE("a rule can be for any peer of a socket") {
+  const PolicyPointer policy = good(R"([[rule]]
+direction = ["outbound", "inbound"]
+protocol = "udp"
+user = "alice"
+peers = "any"
+verdict = "permanent-accept"
+[[rule]]
+verdict = "permanent-accept"
+)");
+  CHECK(policy->rules()[0].any_peer);
+  CHECK_FALSE(policy->rules()[1].any_peer);
+}
+
 TEST_CASE("a rule without a name is called by its place, and has every direction") {
   MemorySources sources;
   sources.files["/etc/p/20-x.toml"] = "\n[[rule]]\nverdict = \"drop\"\n";
