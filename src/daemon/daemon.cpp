@@ -6,6 +6,7 @@
 #include <csignal>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "linux/ruleset_apply.hpp"
 #include "linux/system_sources.hpp"
@@ -44,7 +45,7 @@ std::string plural(std::uint64_t count, const char* one) {
 }  // namespace
 
 Daemon::Daemon(std::string config_path, std::string base, const Config& config, PolicyPointer policy,
-               LogSink& log)
+               const std::set<std::string>& lists, LogSink& log)
     : config_path_{std::move(config_path)},
       base_{std::move(base)},
       config_{config},
@@ -55,12 +56,16 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
       watchdog_{loop_},
       engine_{engine_options(config), std::move(policy), &decide, &flow_memory_} {
   open_kernel();
-  adopt_live_flows();
   control_ = std::make_unique<ControlServer>(
       loop_, ControlOptions{config_.socket, config_.socket_group, TOLLGATE_VERSION}, *this);
   if (const auto problem = give_up_privileges()) {
     throw std::runtime_error{"privileges could not be given up: " + *problem};
   }
+  lists_ = std::make_unique<ListWatch>(loop_, log_, [this] {
+    log_.message(LogLevel::info, "a list has changed on disk: the policy is loaded again");
+    reload();
+  });
+  watch_lists(lists);
   apply_rules();
 }
 
@@ -70,22 +75,36 @@ void Daemon::open_kernel() {
   interfaces_ = opened(Interfaces::open());
   queue_ = opened(PacketQueue::open(queue_options(config_),
                                     [this](std::uint32_t index) { return interfaces_->name(index); }));
-  conntrack_ = opened(Conntrack::open(config_.mark_mask, config_.loopback));
-  const Gate::Parts parts{clock_, engine_, *queue_, *conntrack_, *interfaces_, log_};
-  gate_ = std::make_unique<Gate>(loop_, parts, [this](const FlowChanged& change) {
+  conntrack_.emplace(opened(Conntrack::open(config_.mark_mask)));
+  // First the events, then what is there: what changes in between comes twice and not never.
+  conntrack_events_.emplace(opened(ConntrackEvents::open(
+      {config_.mark_mask, config_.loopback, config_.icmp == FlowHandling::flow})));
+  socket_events_.emplace(opened(SocketEvents::open(config_.loopback)));
+  sockets_.emplace(opened(SocketDiag::open()));
+  if (!sockets_->can_destroy()) {
+    log_.message(LogLevel::notice,
+                 "this kernel ends no sockets on demand (CONFIG_INET_DIAG_DESTROY): connections that are "
+                 "blocked end with their next packet");
+  }
+  const Gate::Parts parts{clock_,          engine_,   *queue_,       *conntrack_, *conntrack_events_,
+                          *socket_events_, *sockets_, *interfaces_, log_};
+  gate_ = std::make_unique<Gate>(loop_, config_, parts, [this](const FlowChanged& change) {
     static constexpr const char* kWords[] = {"opened", "decided", "ended", "removed"};
     control_->publish({kWords[static_cast<std::size_t>(change.kind)], describe(engine_, change.flow)});
   });
 }
 
-void Daemon::adopt_live_flows() {
-  const auto adopted = gate_->adopt();
-  if (!adopted.ok()) {
-    // The kernel goes on carrying them; they are just not listed.
-    log_.message(LogLevel::warning, "conntrack's table cannot be read: " + adopted.error());
-  } else if (*adopted > 0) {
-    log_.message(LogLevel::info, plural(*adopted, "live flow") + " adopted");
+void Daemon::on_adopted(bool whole) {
+  // What could not be read goes on being carried by the kernel; it is just not listed yet.
+  if (whole && engine_.counters().adopted > 0) {
+    log_.message(LogLevel::info, plural(engine_.counters().adopted, "live flow") + " adopted");
   }
+  const std::string summary =
+      plural(engine_.policy().rules().size(), "rule") + ", backend " +
+      std::string{config_.ruleset == RulesetHandling::none ? "none" : to_string(backend_)} + ", mark path " +
+      std::string{to_string(queue_->mark_path())};
+  log_.message(LogLevel::info, "ready: " + summary);
+  service_manager_.ready(summary);
 }
 
 void Daemon::apply_rules() {
@@ -102,6 +121,10 @@ void Daemon::apply_rules() {
   rules_ = std::make_unique<RulesetKeeper>(loop_, config_, backend_, clock_, log_);
 }
 
+void Daemon::watch_lists(const std::set<std::string>& lists) {
+  lists_->watch(std::vector<std::string>{lists.begin(), lists.end()});
+}
+
 bool Daemon::rules_stay() const {
   return config_.at_stop == AtStop::keep || (!base_.empty() && ::access(base_.c_str(), F_OK) == 0);
 }
@@ -110,12 +133,7 @@ int Daemon::run() {
   wait_for_signal();
   keep_watchdog_quiet();
   gate_->start();
-  const std::string summary =
-      plural(engine_.policy().rules().size(), "rule") + ", backend " +
-      std::string{config_.ruleset == RulesetHandling::none ? "none" : to_string(backend_)} + ", mark path " +
-      std::string{to_string(queue_->mark_path())};
-  log_.message(LogLevel::info, "ready: " + summary);
-  service_manager_.ready(summary);
+  gate_->follower().adopt([this](bool whole) { on_adopted(whole); });
   loop_.run();
   log_.settle(clock_.now());
   return exit_status_;
@@ -189,6 +207,7 @@ Diagnostics Daemon::reload() {
     log_.message(LogLevel::error, text);
     return problems;
   }
+  watch_lists(sources.lists());
   gate_->handle(PolicyReplaced{*policy});
   policy_loaded_ = clock_.now();
   log_.message(LogLevel::info, "policy generation " + std::to_string(engine_.generation().value) + ": " +

@@ -5,16 +5,18 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "child_task.hpp"
 #include "clock.hpp"
 #include "control_server.hpp"
 #include "gate.hpp"
-#include "linux/conntrack.hpp"
 #include "linux/huge_pages.hpp"
 #include "linux/interfaces.hpp"
 #include "linux/queue.hpp"
+#include "list_watch.hpp"
 #include "log_sink.hpp"
 #include "ruleset_keeper.hpp"
 #include "service_manager.hpp"
@@ -29,13 +31,16 @@ namespace tollgate {
 // before both are good, and the rules come last of all: whatever fails on the way leaves none behind.
 class Daemon final : public ControlService {
  public:
-  // Opens everything in order: queues, conntrack, interfaces, live flows, control socket; gives up
-  // privileges; loads the rules. Throws std::runtime_error that says what could not be done.
+  // Opens everything in order: queues, conntrack, sockets, control socket; gives up privileges; loads
+  // the rules. Throws std::runtime_error that says what could not be done.
   // `base`: while this path exists the rules are not only ours and stay when we go; "" for never.
-  Daemon(std::string config_path, std::string base, const Config& config, PolicyPointer policy, LogSink& log);
+  // `lists`: the files that the policy read, to be watched.
+  Daemon(std::string config_path, std::string base, const Config& config, PolicyPointer policy,
+         const std::set<std::string>& lists, LogSink& log);
   ~Daemon() override;
 
-  // Until SIGTERM or SIGINT. Returns the exit status.
+  // Reads what lives already, a slice at a time while packets are answered, says that it is ready, and
+  // runs until SIGTERM or SIGINT. Returns the exit status.
   int run();
 
   Status status() override;
@@ -48,9 +53,10 @@ class Daemon final : public ControlService {
 
  private:
   void open_kernel();
-  void adopt_live_flows();
+  void on_adopted(bool whole);
   void apply_rules();
   bool rules_stay() const;
+  void watch_lists(const std::set<std::string>& lists);
   void wait_for_signal();
   void keep_watchdog_quiet();
   void stop();
@@ -75,10 +81,14 @@ class Daemon final : public ControlService {
   Engine engine_;
   std::unique_ptr<Interfaces> interfaces_;
   std::unique_ptr<PacketQueue> queue_;
-  std::unique_ptr<Conntrack> conntrack_;
+  std::optional<Conntrack> conntrack_;
+  std::optional<ConntrackEvents> conntrack_events_;
+  std::optional<SocketEvents> socket_events_;
+  std::optional<SocketDiag> sockets_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<RulesetKeeper> rules_;  // when they are ours to keep
+  std::unique_ptr<ListWatch> lists_;
   std::unique_ptr<ChildTask> removal_;
 };
 

@@ -21,7 +21,7 @@ std::map<std::string, std::uint64_t> by_name(const EnumCounters<Enum>& counters)
 Status Daemon::status() {
   const EngineCounters& counted = engine_.counters();
   const QueueCounters queue = queue_->counters();
-  const ConntrackCounters conntrack = conntrack_->counters();
+  const FollowerCounters followed = gate_->follower().counters();
   const FlowTable& flows = engine_.flows();
 
   Status status;
@@ -48,9 +48,13 @@ Status Daemon::status() {
   status.errors = {
       {"queue_undecodable", queue.undecodable},
       {"queue_verdict", queue.verdict_errors},
-      {"conntrack_overrun", conntrack.overruns},
-      {"conntrack_mark_missed", conntrack.mark_misses},
-      {"conntrack_mark", conntrack.mark_errors},
+      {"conntrack_overrun", followed.conntrack_overruns},
+      {"conntrack_mark_missed", followed.marks.gone},
+      {"conntrack_mark", followed.marks.failed},
+      {"conntrack_probe", followed.probe_errors},
+      {"conntrack_table", followed.table_failures},
+      {"socket_overrun", followed.socket_overruns},
+      {"tear_down", followed.tear_down_failed},
       {"reroute_refused", counted.reroute_refused},
       {"log_lost", log_.lost()},
       {"control_refused", control_->counters().refused},

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "clock.hpp"
-#include "linux/conntrack.hpp"
+#include "flow_follower.hpp"
 #include "linux/interfaces.hpp"
 #include "linux/queue.hpp"
 #include "log_sink.hpp"
@@ -27,11 +27,15 @@ class Gate {
     Engine& engine;
     PacketQueue& queue;
     Conntrack& conntrack;
+    ConntrackEvents& conntrack_events;
+    SocketEvents& socket_events;
+    SocketDiag& sockets;
     Interfaces& interfaces;
     LogSink& log;
   };
 
-  Gate(boost::asio::io_context& loop, const Parts& parts, std::function<void(const FlowChanged&)> publish);
+  Gate(boost::asio::io_context& loop, const Config& config, const Parts& parts,
+       std::function<void(const FlowChanged&)> publish);
   ~Gate();
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
@@ -40,16 +44,15 @@ class Gate {
   void start();
   // An event that comes from elsewhere.
   void handle(const Event& event);
-  // Takes what conntrack remembers into the flow table; flows without a verdict are decided. Returns
-  // how many flows that were, or what the kernel said.
-  Result<std::uint64_t, std::string> adopt();
+  // What the kernel does by itself, and what is done to it.
+  FlowFollower& follower() { return follower_; }
   // Lets the kernel queue nothing more and answers everything that waits there.
   void drain();
 
  private:
   void wait_for_packets();
-  void wait_for_conntrack();
   void wait_for_interfaces();
+  void turn(const std::function<void(const Deliver&)>& events);
   void receive_packets();
   void carry_out();
   void arm_timer();
@@ -57,12 +60,12 @@ class Gate {
   Parts parts_;
   std::function<void(const FlowChanged&)> publish_;
   boost::asio::posix::stream_descriptor queue_;
-  boost::asio::posix::stream_descriptor conntrack_;
   boost::asio::posix::stream_descriptor interfaces_;
   boost::asio::steady_timer timer_;
   std::optional<Time> armed_;
   Effects effects_;
-  std::uint64_t enobufs_ = 0, overruns_ = 0;  // already spoken of
+  std::uint64_t enobufs_ = 0;  // already spoken of
+  FlowFollower follower_;
 };
 
 }  // namespace tollgate

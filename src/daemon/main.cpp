@@ -33,7 +33,7 @@ int serve(const std::string& path, const std::string& base, tollgate::LogOptions
   const auto policy = tollgate::load_policy(config->policy, tollgate::policy_features(*config), sources);
   if (!policy.ok()) return refuse(log, policy.error());
   try {
-    tollgate::Daemon daemon{path, base, *config, *policy, log};
+    tollgate::Daemon daemon{path, base, *config, *policy, sources.lists(), log};
     return daemon.run();
   } catch (const std::exception& problem) {
     log.message(tollgate::LogLevel::error, std::string{"not started: "} + problem.what());

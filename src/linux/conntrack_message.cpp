@@ -11,6 +11,7 @@
 namespace tollgate {
 
 namespace {
+constexpr auto kHighestMark = static_cast<std::uint32_t>(FlowMark::tunnel);
 constexpr std::uint8_t kIcmpEchoReply = 0, kIcmpEcho = 8;          // RFC 792
 constexpr std::uint8_t kIcmpv6Echo = 128, kIcmpv6EchoReply = 129;  // RFC 4443 §4
 
@@ -220,6 +221,24 @@ std::optional<ConntrackMessage> decode_conntrack(std::span<const std::uint8_t> m
   if (!attributes) return std::nullopt;
   decoded.attributes = *attributes;
   return decoded;
+}
+
+ConntrackEntry entry_of(const ConntrackAttributes& attributes, std::uint32_t mark_mask) {
+  ConntrackEntry entry = attributes.entry;
+  // The kernel leaves out a mark of zero.
+  const std::uint32_t value = (attributes.mark.value_or(0) & mark_mask) / (mark_mask & (~mark_mask + 1));
+  entry.mark = value <= kHighestMark ? static_cast<FlowMark>(value) : FlowMark::undecided;
+  return entry;
+}
+
+nlmsghdr* put_conntrack_request(char* at, std::uint16_t type, std::uint16_t flags, std::uint8_t family) {
+  nlmsghdr* const message = mnl_nlmsg_put_header(at);
+  message->nlmsg_type = static_cast<std::uint16_t>(NFNL_SUBSYS_CTNETLINK << 8 | type);
+  message->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  auto* const header = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
+  header->nfgen_family = family;
+  header->version = NFNETLINK_V0;
+  return message;
 }
 
 void put_original_tuple(nlmsghdr* message, const FiveTuple& tuple) {

@@ -36,6 +36,12 @@ struct ConntrackMessage {
 };
 std::optional<ConntrackMessage> decode_conntrack(std::span<const std::uint8_t> message);
 
+// With our field of the mark, in events and dumps, which leave out a mark of zero. What is none of our
+// values is as good as undecided.
+ConntrackEntry entry_of(const ConntrackAttributes& attributes, std::uint32_t mark_mask);
+
+// Begins a request at `at`, which has room for it: IPCTNL_MSG_CT_*, NLM_F_REQUEST and `flags`.
+nlmsghdr* put_conntrack_request(char* at, std::uint16_t type, std::uint16_t flags, std::uint8_t family);
 // Appends CTA_TUPLE_ORIG to a message that has room for 128 bytes more.
 void put_original_tuple(nlmsghdr* message, const FiveTuple& tuple);
 // Appends CTA_MARK and CTA_MARK_MASK: the kernel computes (old & ~mask) ^ mark.

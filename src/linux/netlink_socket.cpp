@@ -70,6 +70,10 @@ bool NetlinkSocket::join(unsigned group) {
   return ::setsockopt(fd(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0;
 }
 
+bool NetlinkSocket::leave(unsigned group) {
+  return ::setsockopt(fd(), SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof group) == 0;
+}
+
 int NetlinkSocket::send(std::span<const std::uint8_t> bytes) {
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;

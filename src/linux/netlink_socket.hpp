@@ -45,6 +45,7 @@ class NetlinkSocket {
   // As large as asked with CAP_NET_ADMIN, else as large as net.core.rmem_max allows.
   void set_receive_buffer(std::uint32_t bytes);
   bool join(unsigned group);  // errno when false
+  bool leave(unsigned group);
 
   // The errno, 0 when sent. The kernel handles every message in `bytes` before this returns.
   int send(std::span<const std::uint8_t> bytes);

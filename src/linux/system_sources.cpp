@@ -62,6 +62,7 @@ bool look_up(const std::string& name, Entry& entry, Function function) {
 }  // namespace
 
 Result<std::string, Diagnostic> SystemSources::read(const std::string& path) {
+  if (!policy_files_.contains(path)) lists_.insert(path);
   // Not blocking: the other end of a FIFO may never come.
   const FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (!file.valid()) return about(path, error_text(errno));
@@ -82,6 +83,7 @@ Result<std::vector<std::string>, Diagnostic> SystemSources::policy_files(const s
   std::vector<std::string> files;
   if (!std::filesystem::is_directory(status)) {
     files.push_back(path);
+    policy_files_.insert(path);
     return files;
   }
   std::filesystem::directory_iterator entry{path, error};
@@ -90,6 +92,7 @@ Result<std::vector<std::string>, Diagnostic> SystemSources::policy_files(const s
   }
   if (error) return about(path, error_text(error.value()));
   std::sort(files.begin(), files.end());
+  policy_files_.insert(files.begin(), files.end());
   return files;
 }
 

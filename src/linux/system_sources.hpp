@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <set>
+#include <string>
+
 #include "tollgate/config/config.hpp"
 #include "tollgate/policy/policy.hpp"
 
 namespace tollgate {
 
-// Files and the user database of this machine.
+// Files and the user database of this machine. Remembers what was read besides the policy's own files:
+// its lists.
 class SystemSources final : public PolicySources {
  public:
   Result<std::string, Diagnostic> read(const std::string& path) override;
   Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) override;
   std::optional<std::uint32_t> user_id(const std::string& name) override;
   std::optional<std::uint32_t> group_id(const std::string& name) override;
+  const std::set<std::string>& lists() const { return lists_; }
+
+ private:
+  std::set<std::string> policy_files_;
+  std::set<std::string> lists_;
 };
 
 // Reads and checks the daemon's configuration. A file that cannot be read is one diagnostic.

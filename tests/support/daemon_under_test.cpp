@@ -58,6 +58,7 @@ void DaemonUnderTest::start() {
   in(where_, [&] { process_.emplace(command()); });
   wait_until("the daemon's start", [&] {
     if (!process_->running()) throw std::runtime_error{"tollgated ended: " + process_->errors()};
+    if (process_->errors().find("ready: ") == std::string::npos) return false;  // what lives is being read
     try {
       connect().call("io.tollgate.Status");
       return true;
@@ -80,6 +81,9 @@ void DaemonUnderTest::kill() {
   process_->signal(SIGKILL);
   process_->wait();
 }
+
+void DaemonUnderTest::pause() { process_->signal(SIGSTOP); }
+void DaemonUnderTest::go_on() { process_->signal(SIGCONT); }
 
 // Whatever comes of it, it is logged: as a generation, or as a refusal.
 void DaemonUnderTest::hang_up() {

@@ -37,6 +37,8 @@ class DaemonUnderTest {
   Finished start_refused();
   Finished stop();  // SIGTERM, to its end
   void kill();      // SIGKILL
+  void pause();     // SIGSTOP
+  void go_on();     // SIGCONT
   void hang_up();   // SIGHUP; returns once the reload was tried
   bool running();
   pid_t pid() const { return process_->pid(); }

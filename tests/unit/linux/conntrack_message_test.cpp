@@ -121,6 +121,32 @@ TEST_CASE("a TCP connection is over when both sides have closed or one has reset
   CHECK(is_over(state) == over);
 }
 
+TEST_CASE("id, expiry and the way back") {
+  QueueMessage message{0, kNew};
+  const FiveTuple original = tuple(Protocol::tcp, 1, 2);
+  put_original_tuple(message.header(), original);
+  const auto bare = decode_conntrack(message.bytes());
+  CHECK(bare->attributes.entry.id == 0);
+  CHECK_FALSE(bare->attributes.entry.expires_in);
+  CHECK(bare->attributes.entry.reply == original.reversed());
+  mnl_attr_put_u32(message.header(), CTA_ID, htonl(0x12345678));
+  mnl_attr_put_u32(message.header(), CTA_TIMEOUT, htonl(431999));
+  const auto decoded = decode_conntrack(message.bytes());
+  CHECK(decoded->attributes.entry.id == 0x12345678);
+  CHECK(decoded->attributes.entry.expires_in == std::chrono::seconds{431999});
+}
+
+TEST_CASE("our field of the mark, out of the whole") {
+  const auto [whole, ours] = GENERATE(table<std::uint32_t, FlowMark>({
+      {0x01000700, FlowMark::accept}, {0xf2ffffff, FlowMark::block}, {0x00000001, FlowMark::undecided},
+      {0x0f000000, FlowMark::undecided},
+  }));
+  ConntrackAttributes attributes;
+  CHECK(entry_of(attributes, 0x0f000000).mark == FlowMark::undecided);
+  attributes.mark = whole;
+  CHECK(entry_of(attributes, 0x0f000000).mark == ours);
+}
+
 TEST_CASE("a conntrack message without a whole tuple is none") {
   QueueMessage empty{0, kNew};
   CHECK_FALSE(decode_conntrack(empty.bytes()));

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "linux/netlink_batch.hpp"
+#include "linux/netlink_socket.hpp"
+#include "linux/socket_message.hpp"
+#include "tollgate/base/result.hpp"
+#include "tollgate/config/config.hpp"
+
+namespace tollgate {
+
+// Local sockets that are gone (sock_diag's multicasts, linux/sock_diag.h, SKNLGRP_*): those of TCP and
+// UDP that had a port, both families.
+class SocketEvents {
+ public:
+  // With `loopback` exempt nothing of sockets bound to loopback addresses.
+  static Result<SocketEvents, std::string> open(LoopbackHandling loopback);
+
+  int fd() const { return socket_.fd(); }  // non-blocking
+  struct Received {
+    bool more = false;     // the budget was used up: there may be more
+    bool overrun = false;  // ENOBUFS: events were lost
+  };
+  // At most `budget` messages. Never waits.
+  Received receive(unsigned budget, const std::function<void(const SocketEntry&)>& each);
+
+ private:
+  explicit SocketEvents(NetlinkSocket socket);
+  NetlinkSocket socket_;
+  NetlinkBatch batch_;
+};
+
+// Questions about single local sockets, and their end (linux/inet_diag.h). The kernel answers before
+// the call that asks returns: nothing here waits.
+class SocketDiag {
+ public:
+  static Result<SocketDiag, std::string> open();
+
+  // The socket of this tuple, local end first: for TCP that very one (without a remote end the one that
+  // listens), for UDP whichever hears it. An IPv4 tuple finds IPv6 sockets that talk IPv4. `interface`: where it may be bound to.
+  std::optional<SocketEntry> find(const FiveTuple& tuple, std::uint32_t interface = 0);
+
+  // Whether this kernel ends sockets on demand (CONFIG_INET_DIAG_DESTROY).
+  bool can_destroy() const { return can_destroy_; }
+  enum class Destroyed : std::uint8_t { done, gone, failed };
+  // Ends the connected TCP socket of this tuple, local end first: its program reads ECONNABORTED, the
+  // other end gets a reset. Never a listening socket, never one that came after the one found. With a
+  // `cookie` only that socket.
+  Destroyed destroy(const FiveTuple& tuple, std::uint64_t cookie = 0, std::uint32_t interface = 0);
+
+ private:
+  explicit SocketDiag(NetlinkSocket socket);
+  // The errno, 0 when it was acknowledged or answered.
+  int request(std::uint16_t type, std::uint16_t flags, const SocketEntry& socket,
+              std::optional<SocketEntry>* answer);
+  NetlinkSocket socket_;
+  std::vector<std::uint8_t> in_;
+  bool can_destroy_ = false;
+};
+
+}  // namespace tollgate
