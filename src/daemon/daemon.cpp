@@ -77,8 +77,8 @@ void Daemon::open_kernel() {
                                     [this](std::uint32_t index) { return interfaces_->name(index); }));
   conntrack_.emplace(opened(Conntrack::open(config_.mark_mask)));
   // First the events, then what is there: what changes in between comes twice and not never.
-  conntrack_events_.emplace(opened(ConntrackEvents::open(
-      {config_.mark_mask, config_.loopback, config_.icmp == FlowHandling::flow})));
+  conntrack_events_.emplace(opened(
+      ConntrackEvents::open({config_.mark_mask, config_.loopback, config_.icmp == FlowHandling::flow})));
   socket_events_.emplace(opened(SocketEvents::open(config_.loopback)));
   sockets_.emplace(opened(SocketDiag::open()));
   if (!sockets_->can_destroy()) {
@@ -86,7 +86,7 @@ void Daemon::open_kernel() {
                  "this kernel ends no sockets on demand (CONFIG_INET_DIAG_DESTROY): connections that are "
                  "blocked end with their next packet");
   }
-  const Gate::Parts parts{clock_,          engine_,   *queue_,       *conntrack_, *conntrack_events_,
+  const Gate::Parts parts{clock_,          engine_,   *queue_,      *conntrack_, *conntrack_events_,
                           *socket_events_, *sockets_, *interfaces_, log_};
   gate_ = std::make_unique<Gate>(loop_, config_, parts, [this](const FlowChanged& change) {
     static constexpr const char* kWords[] = {"opened", "decided", "ended", "removed"};

@@ -135,22 +135,22 @@ void FlowFollower::answer_probes() {
   for (const ProbeFlow& probe : asked) tuples.push_back(probe.tuple);
   if (!probes_.empty()) boost::asio::post(loop_, [this] { answer_probes(); });
   turn_([&](const Deliver& deliver) {
-    parts_.conntrack.ask(
-        tuples, [&](std::size_t index, Conntrack::Answer answer, const ConntrackEntry& found) {
-          ++counters_.probes;
-          switch (answer) {
-            case Conntrack::Answer::found: {
-              ConntrackEntry entry = found;
-              entry.direction = judge_.direction(entry);
-              return deliver(FlowProbed{asked[index].flow, entry});
-            }
-            case Conntrack::Answer::gone:
-              return deliver(FlowProbed{asked[index].flow, std::nullopt});
-            case Conntrack::Answer::failed:
-              ++counters_.probe_errors;
-              return;
-          }
-        });
+    parts_.conntrack.ask(tuples,
+                         [&](std::size_t index, Conntrack::Answer answer, const ConntrackEntry& found) {
+                           ++counters_.probes;
+                           switch (answer) {
+                             case Conntrack::Answer::found: {
+                               ConntrackEntry entry = found;
+                               entry.direction = judge_.direction(entry);
+                               return deliver(FlowProbed{asked[index].flow, entry});
+                             }
+                             case Conntrack::Answer::gone:
+                               return deliver(FlowProbed{asked[index].flow, std::nullopt});
+                             case Conntrack::Answer::failed:
+                               ++counters_.probe_errors;
+                               return;
+                           }
+                         });
   });
 }
 

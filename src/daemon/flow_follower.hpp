@@ -38,7 +38,7 @@ struct FollowerCounters {
 // the table be read again.
 class FlowFollower {
  public:
-  static constexpr std::chrono::milliseconds kRest{20};    // between two looks at the event sockets
+  static constexpr std::chrono::milliseconds kRest{20};     // between two looks at the event sockets
   static constexpr std::chrono::seconds kLoadInterval{10};  // between two looks at how full the table is
   static constexpr unsigned kFull = 90;                     // percent of its limit: is spoken of
 

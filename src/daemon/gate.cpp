@@ -20,7 +20,8 @@ Gate::Gate(boost::asio::io_context& loop, const Config& config, const Parts& par
       queue_{loop, parts.queue.fd()},
       interfaces_{loop, parts.interfaces.fd()},
       timer_{loop},
-      follower_{loop, config,
+      follower_{loop,
+                config,
                 {parts.clock, parts.conntrack, parts.conntrack_events, parts.socket_events, parts.sockets,
                  parts.interfaces, parts.log},
                 [this](const std::function<void(const Deliver&)>& events) { turn(events); }} {}

@@ -20,7 +20,7 @@ namespace {
 // The answers to a batch are read before the next batch is sent, so they fit the socket's buffer.
 constexpr unsigned kBatch = 64;
 constexpr std::uint32_t kReplyBuffer = 1 << 20;
-constexpr std::size_t kRequestRoom = 256;         // one request: at most 148 bytes
+constexpr std::size_t kRequestRoom = 256;          // one request: at most 148 bytes
 constexpr std::size_t kReceiveBuffer = 64 * 1024;  // a part of a dump: 32 KiB at the most
 
 std::uint8_t family_of(const FiveTuple& tuple) { return tuple.family == Family::ipv4 ? AF_INET : AF_INET6; }

@@ -45,9 +45,8 @@ class Conntrack {
   enum class Answer : std::uint8_t { found, gone, failed };
   // Asks for these entries, as above; `each` hears of every one once, by its place in `tuples`.
   // `entry` is meaningful when it was found.
-  void ask(
-      std::span<const FiveTuple> tuples,
-      const std::function<void(std::size_t index, Answer answer, const ConntrackEntry& entry)>& each);
+  void ask(std::span<const FiveTuple> tuples,
+           const std::function<void(std::size_t index, Answer answer, const ConntrackEntry& entry)>& each);
 
   // nullopt when the kernel does not say.
   std::optional<ConntrackLoad> load();

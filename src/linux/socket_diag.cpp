@@ -92,8 +92,7 @@ inet_diag_sockid socket_id(const SocketEntry& socket) {
 
 }  // namespace
 
-SocketEvents::SocketEvents(NetlinkSocket socket)
-    : socket_{std::move(socket)}, batch_{kBatch, kMessageRoom} {}
+SocketEvents::SocketEvents(NetlinkSocket socket) : socket_{std::move(socket)}, batch_{kBatch, kMessageRoom} {}
 
 Result<SocketEvents, std::string> SocketEvents::open(LoopbackHandling loopback) {
   Result<NetlinkSocket, std::string> socket = NetlinkSocket::open(NETLINK_SOCK_DIAG);
@@ -205,7 +204,8 @@ std::optional<SocketEntry> SocketDiag::find(const FiveTuple& tuple, std::uint32_
 SocketDiag::Destroyed SocketDiag::destroy(const FiveTuple& tuple, std::uint64_t cookie,
                                           std::uint32_t interface) {
   const std::optional<SocketEntry> found = find(tuple, interface);
-  if (!found || tuple.destination_port == 0 || (cookie != 0 && found->cookie != cookie)) return Destroyed::gone;
+  if (!found || tuple.destination_port == 0 || (cookie != 0 && found->cookie != cookie))
+    return Destroyed::gone;
   switch (request(SOCK_DESTROY, NLM_F_ACK, *found, nullptr)) {
     case 0:
       return Destroyed::done;

@@ -43,7 +43,8 @@ class SocketDiag {
   static Result<SocketDiag, std::string> open();
 
   // The socket of this tuple, local end first: for TCP that very one (without a remote end the one that
-  // listens), for UDP whichever hears it. An IPv4 tuple finds IPv6 sockets that talk IPv4. `interface`: where it may be bound to.
+  // listens), for UDP whichever hears it. An IPv4 tuple finds IPv6 sockets that talk IPv4. `interface`: where
+  // it may be bound to.
   std::optional<SocketEntry> find(const FiveTuple& tuple, std::uint32_t interface = 0);
 
   // Whether this kernel ends sockets on demand (CONFIG_INET_DIAG_DESTROY).

@@ -96,8 +96,7 @@ TEST_CASE("what arrives is cut too: the local server loses its connection, and t
   scene.daemon.write_policy(peer_is("permanent-block"));
   scene.daemon.hang_up();
   REQUIRE(cut.end().status == kBroken);
-  wait_until("the server's end",
-             [&] { return connections(scene.net.host, kPeer.v6).empty(); });
+  wait_until("the server's end", [&] { return connections(scene.net.host, kPeer.v6).empty(); });
 }
 
 TEST_CASE("a block that only the rules carry out meets the next packet with a reset, whoever sends it") {
@@ -227,22 +226,6 @@ TEST_CASE("a list that changes on disk cuts what it names, without anybody askin
              [&] { return scene.daemon.log().find("the new policy is refused") != std::string::npos; });
   REQUIRE(exchange(neighbour, Transport::tcp) == 0);
   REQUIRE(outbound(scene, kPeer.v4).talk(Transport::tcp) == 0);
-}
-
-TEST_CASE("what re-decided a flow is in the log: old and new verdict, rule and cause") {
-  Scene scene{{peer_is("permanent-accept")}};
-  const Socket stream = outbound(scene, kPeer.v4).open(Transport::tcp);
-  scene.daemon.write_policy(peer_is("permanent-block"));
-  scene.daemon.hang_up();
-  wait_until("the end of the connection", [&] { return !is_connected(stream); });
-  wait_until("the record", [&] { return scene.daemon.log().find("cause=policy") != std::string::npos; });
-  const std::string log = scene.daemon.log();
-  const std::size_t begin = log.rfind('\n', log.find("cause=policy")) + 1;
-  const std::string line = log.substr(begin, log.find('\n', begin) - begin);
-  INFO(line);
-  REQUIRE(line.find("permanent-block") != std::string::npos);
-  REQUIRE(line.find("old=permanent-accept") != std::string::npos);
-  REQUIRE(line.find("rule=\"the peer\"") != std::string::npos);
 }
 
 }  // namespace

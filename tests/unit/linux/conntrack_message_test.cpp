@@ -138,7 +138,9 @@ TEST_CASE("id, expiry and the way back") {
 
 TEST_CASE("our field of the mark, out of the whole") {
   const auto [whole, ours] = GENERATE(table<std::uint32_t, FlowMark>({
-      {0x01000700, FlowMark::accept}, {0xf2ffffff, FlowMark::block}, {0x00000001, FlowMark::undecided},
+      {0x01000700, FlowMark::accept},
+      {0xf2ffffff, FlowMark::block},
+      {0x00000001, FlowMark::undecided},
       {0x0f000000, FlowMark::undecided},
   }));
   ConntrackAttributes attributes;

@@ -15,7 +15,8 @@ namespace tollgate::test {
 // mapped. Both ends are ours.
 class TcpPair {
  public:
-  explicit TcpPair(const std::string& address) : listener_{::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
+  explicit TcpPair(const std::string& address)
+      : listener_{::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
     sockaddr_in6 to = socket_address(address, 0);
     socklen_t size = sizeof to;
     REQUIRE(::bind(listener_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
