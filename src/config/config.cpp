@@ -54,10 +54,21 @@ void read_queue(TomlTable table, Config::Queue& queue) {
   table.refuse_rest();
 }
 
-void read_mark(TomlTable table, std::uint32_t& mask) {
-  read_number(table, "mask", 0, 0xffffffff, mask);
-  if (!is_usable_mark_mask(mask)) {
+void read_mark(TomlTable table, Config& config) {
+  read_number(table, "mask", 0, 0xffffffff, config.mark_mask);
+  if (!is_usable_mark_mask(config.mark_mask)) {
     table.take("mask")->error("mark.mask must be one run of at least four bits, like 0x0f000000");
+  }
+  read_number(table, "interface_mask", 0, 0xffffffff, config.interface_mask);
+  const auto given = table.take("interface_mask");
+  if (!is_usable_interface_mask(config.interface_mask)) {
+    given->error("mark.interface_mask must be one run of 1 to 16 bits, like 0x00000ff0");
+  } else if ((config.mark_mask & config.interface_mask) != 0) {
+    // What is not given is not in the way of who does not need it.
+    const std::string message = "mark.mask and mark.interface_mask have bits in common";
+    if (given) given->error(message);
+    if (!given && config.arrival_interface == ArrivalInterface::reauthorize)
+      table.take("mask")->error(message);
   }
   table.refuse_rest();
 }
@@ -172,7 +183,7 @@ Result<Config, Diagnostics> parse_config(std::string_view text, const std::strin
   if (auto table = root.take_table("queue")) read_queue(*table, config.queue);
   if (auto table = root.take_table("pending")) read_pending(*table, config.pending);
   if (found.size() == errors_before) check_pending_fits(root, config);
-  if (auto table = root.take_table("mark")) read_mark(*table, config.mark_mask);
+  if (auto table = root.take_table("mark")) read_mark(*table, config);
   if (auto table = root.take_table("flow")) read_flow(*table, config.flow);
   if (auto table = root.take_table("log")) read_log(*table, config.log);
   if (auto table = root.take_table("nameserver")) read_target(*table, "nameserver", config.nameserver);

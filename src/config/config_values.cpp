@@ -42,10 +42,19 @@ std::optional<Duration> parse_duration(std::string_view text) {
   return one ? times(count, *one) : std::nullopt;
 }
 
-bool is_usable_mark_mask(std::uint32_t mask) {
-  if (std::popcount(mask) < 4) return false;
+namespace {
+
+bool is_one_run(std::uint32_t mask) {
   const std::uint32_t field = mask >> std::countr_zero(mask);
   return (field & (field + 1)) == 0;  // ones only, from the lowest bit on
+}
+
+}  // namespace
+
+bool is_usable_mark_mask(std::uint32_t mask) { return std::popcount(mask) >= 4 && is_one_run(mask); }
+
+bool is_usable_interface_mask(std::uint32_t mask) {
+  return mask != 0 && std::popcount(mask) <= 16 && is_one_run(mask);
 }
 
 void read_duration(TomlTable& table, std::string_view key, Duration& out) {

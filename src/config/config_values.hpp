@@ -18,6 +18,7 @@ namespace tollgate {
 std::optional<Duration> parse_duration(std::string_view text);
 // Our field of the mark: one run of at least four bits.
 bool is_usable_mark_mask(std::uint32_t mask);
+bool is_usable_interface_mask(std::uint32_t mask);
 
 // Each sets `out` when the key is there and its value is good, and reports it when it is bad.
 void read_duration(const TomlValue& value, Duration& out);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -46,6 +47,7 @@ class RoutingSocket final : public Interfaces {
   int fd() const override { return socket_.fd(); }
   void receive() override;
   std::string_view name(std::uint32_t index) override;
+  std::vector<std::string> names() const override;
   bool is_local(const IpAddress& address) const override;
 
  private:
@@ -185,6 +187,15 @@ std::string_view RoutingSocket::name(std::uint32_t index) {
   std::array<char, IF_NAMESIZE> text{};
   const bool found = ::if_indextoname(index, text.data()) != nullptr;
   return names_.emplace(index, found ? text.data() : "").first->second;
+}
+
+std::vector<std::string> RoutingSocket::names() const {
+  const std::map<std::uint32_t, std::string> by_index{names_.begin(), names_.end()};
+  std::vector<std::string> names;
+  for (const auto& [index, name] : by_index) {
+    if (!name.empty()) names.push_back(name);  // asked for, and not there
+  }
+  return names;
 }
 
 bool RoutingSocket::is_local(const IpAddress& address) const {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tollgate/base/ip.hpp"
 #include "tollgate/base/result.hpp"
@@ -23,6 +24,8 @@ class Interfaces {
   // "" when there is none. An index that is not known yet is asked for once, then remembered. The view is
   // good until the next `receive`.
   virtual std::string_view name(std::uint32_t index) = 0;
+  // Of all that are there, in order of their indices.
+  virtual std::vector<std::string> names() const = 0;
   virtual bool is_local(const IpAddress& address) const = 0;
 };
 

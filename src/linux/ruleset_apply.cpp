@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "linux/ruleset_apply.hpp"
 
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
 #include <fstream>
@@ -12,9 +10,9 @@
 #include <thread>
 #include <vector>
 
-#include "linux/command.hpp"
 #include "linux/iptables_dump.hpp"
 #include "linux/queue_statistics.hpp"
+#include "linux/ruleset_tools.hpp"
 #include "tollgate/ruleset/ruleset.hpp"
 
 namespace tollgate {
@@ -22,28 +20,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kCommandLimit = 30s;
 // How long removal waits for packets in queues. A daemon that still answers needs far less; one that
 // does not answer at all would hold them for ever.
 constexpr Duration kQueueLimit = 3s;
 constexpr Duration kQueuePoll = 20ms;
-
-using Done = Result<bool, ApplyError>;
-
-// What the command said, or that it failed without a word.
-std::string complaint(const std::string& command, const Result<CommandOutput, std::string>& result) {
-  if (!result.ok()) return result.error();
-  std::string said = result->err.empty() ? result->out : result->err;
-  while (!said.empty() && said.back() == '\n') said.pop_back();
-  if (said.empty()) said = "failed with status " + std::to_string(result->status);
-  return command + ": " + said;
-}
-
-Done run(const std::vector<std::string>& argv, std::string_view input) {
-  const auto result = run_command(argv, input, kCommandLimit);
-  if (result.ok() && result->ok()) return true;
-  return ApplyError{complaint(argv.front(), result)};
-}
 
 // --- queues ------------------------------------------------------------------------------------
 
@@ -84,11 +64,9 @@ struct NftState {
 
 NftState nft_state() {
   NftState state;
-  const auto listed = run_command({"nft", "list", "table", "inet", kNftTable}, "", kCommandLimit);
-  if (!listed.ok() || !listed->ok()) return state;
-  state.present = true;
-  state.text = listed->out;
-  std::istringstream lines{listed->out};
+  state.text = listed_nft_table();
+  state.present = !state.text.empty();
+  std::istringstream lines{state.text};
   for (std::string line; std::getline(lines, line);) {
     constexpr std::string_view kChain = "\tchain ";
     if (line.starts_with(kChain)) {
@@ -101,10 +79,13 @@ NftState nft_state() {
 // Whether this kernel has nft's queue statement. Asked with a chain that no hook has: a transaction that
 // fails takes its base chains back, and every packet that waits in the namespace is dropped with them.
 Done nft_queues() {
-  return run({"nft", "--check", "-f", "-"}, "table inet tollgate_probe { chain ask { queue num 0; }; }\n");
+  return run_tool({"nft", "--check", "-f", "-"},
+                  "table inet tollgate_probe { chain ask { queue num 0; }; }\n");
 }
 
-Done apply_nft(const Config& config) { return run({"nft", "-f", "-"}, render_nft(config)); }
+Done apply_nft(const Config& config, const LiveRules& live) {
+  return run_tool({"nft", "-f", "-"}, render_nft(config, live));
+}
 
 Done remove_nft() {
   const NftState state = nft_state();
@@ -114,16 +95,16 @@ Done remove_nft() {
   for (const std::string& chain : state.chains) {
     if (chain.starts_with("ask_")) flushes += "flush chain inet tollgate " + chain + "\n";
   }
-  if (Done done = run({"nft", "-f", "-"}, flushes); !done.ok()) return done;
+  if (Done done = run_tool({"nft", "-f", "-"}, flushes); !done.ok()) return done;
   if (!queues_empty_in_time()) {
     // Conntrack leaves its hooks with the last rule that uses it, and takes what waits along too.
-    const Done done = run({"nft", "-f", "-"}, std::string{"flush "} + kTable +
-                                                  "\nadd chain inet tollgate held\n"
-                                                  "add rule inet tollgate held ct state new return\n");
+    const Done done = run_tool({"nft", "-f", "-"}, std::string{"flush "} + kTable +
+                                                       "\nadd chain inet tollgate held\n"
+                                                       "add rule inet tollgate held ct state new return\n");
     if (!done.ok()) return done;
     return ApplyError{std::string{kTable} + left_for_packets()};
   }
-  return run({"nft", "-f", "-"}, std::string{"delete "} + kTable + "\n");
+  return run_tool({"nft", "-f", "-"}, std::string{"delete "} + kTable + "\n");
 }
 
 // An empty chain is listed with its head only.
@@ -150,40 +131,19 @@ bool nft_present() {
 
 // --- iptables ----------------------------------------------------------------------------------
 
-struct Tools {
-  Family family;
-  const char* main;
-  const char* save;
-  const char* restore;
-  const char* nft_family;
-};
-constexpr Tools kTools4{Family::ipv4, "iptables", "iptables-save", "iptables-restore", "ip"};
-constexpr Tools kTools6{Family::ipv6, "ip6tables", "ip6tables-save", "ip6tables-restore", "ip6"};
-
-// A kernel without IPv6 (ipv6.disable=1) has no packets to ask about and refuses its tables.
-std::vector<Tools> families() {
-  if (::access("/proc/thread-self/net/if_inet6", F_OK) != 0) return {kTools4};
-  return {kTools6, kTools4};
-}
-
 Result<IptablesDump, ApplyError> dump(const Tools& tools) {
-  const auto saved = run_command({tools.save}, "", kCommandLimit);
+  const auto saved = run_command({tools.save}, "", kRulesetCommandLimit);
   if (!saved.ok() || !saved->ok()) return ApplyError{complaint(tools.save, saved)};
   return parse_iptables(saved->out);
 }
 
-Done restore(const Tools& tools, const std::string& text) {
-  if (text.empty()) return false;
-  return run({tools.restore, "--noflush", "--wait", "5"}, text);
-}
-
 bool is_nf_tables(const Tools& tools) {
-  const auto version = run_command({tools.main, "--version"}, "", kCommandLimit);
+  const auto version = run_command({tools.main, "--version"}, "", kRulesetCommandLimit);
   return version.ok() && version->out.find("nf_tables") != std::string::npos;
 }
 
 std::optional<BaseChains> base_chains(const Tools& tools) {
-  const auto listed = run_command({"nft", "list", "chains", tools.nft_family}, "", kCommandLimit);
+  const auto listed = run_command({"nft", "list", "chains", tools.nft_family}, "", kRulesetCommandLimit);
   if (!listed.ok() || !listed->ok()) return std::nullopt;
   return parse_nft_chains(listed->out);
 }
@@ -205,10 +165,10 @@ bool any_of_ours(const IptablesDump& dump) {
 // In this order nothing is asked whose answer nobody would carry out.
 constexpr std::array<const char*, 3> kRemovalOrder{"mangle", "nat", "filter"};
 
-Done apply_family(const Tools& tools, const Config& config) {
+Done apply_family(const Tools& tools, const Config& config, const LiveRules& live) {
   const auto before = dump(tools);
   if (!before.ok()) return before.error();
-  const std::string text = render_iptables(config, tools.family, missing_jumps(*before));
+  const std::string text = render_iptables(config, tools.family, missing_jumps(*before), live);
   IptablesDump wanted = parse_iptables(text);
   if (Done done = restore(tools, notes_of_made(tools, wanted) + text); !done.ok()) return done;
 
@@ -260,9 +220,9 @@ void remove_made(const Tools& tools, const IptablesDump& noted) {
     const Done done = restore(tools, unmade_text(was->second, table, *present, name));
     if (!done.ok() || !*done) continue;
     const std::string header = std::string{"table "} + tools.nft_family + " " + name;
-    const auto rest = run_command({"nft", "list", "table", tools.nft_family, name}, "", kCommandLimit);
+    const auto rest = run_command({"nft", "list", "table", tools.nft_family, name}, "", kRulesetCommandLimit);
     if (rest.ok() && rest->out == header + " {\n}\n") {
-      const Done deleted = run({"nft", "-f", "-"}, "delete " + header + "\n");
+      const Done deleted = run_tool({"nft", "-f", "-"}, "delete " + header + "\n");
       if (!deleted.ok()) continue;  // somebody was faster
     }
   }
@@ -275,7 +235,7 @@ Done remove_iptables() {
   };
   std::vector<Found> found;
   for (const Tools& tools : families()) {
-    const auto listed = run_command({tools.save}, "", kCommandLimit);
+    const auto listed = run_command({tools.save}, "", kRulesetCommandLimit);
     // Killed: it says nothing about what is loaded. Any other failure: no such tables, or no such tool.
     if (listed.ok() && listed->status > 128) return ApplyError{complaint(tools.save, listed)};
     if (!listed.ok() || !listed->ok()) continue;
@@ -303,14 +263,14 @@ Done remove_iptables() {
   return true;
 }
 
-Done apply_iptables(const Config& config) {
+Done apply_iptables(const Config& config, const LiveRules& live) {
   bool there_before = false;
   for (const Tools& tools : families()) {
     const auto before = dump(tools);
     if (before.ok() && any_of_ours(*before)) there_before = true;
   }
   for (const Tools& tools : families()) {
-    Done done = apply_family(tools, config);
+    Done done = apply_family(tools, config, live);
     if (done.ok()) continue;
     // Half a ruleset is worse than none, unless an older whole one stands behind it.
     if (!there_before) {
@@ -341,9 +301,9 @@ Result<Backend, ApplyError> loaded(Backend backend, const Done& done,
 
 }  // namespace
 
-Result<Backend, ApplyError> apply_ruleset(const Config& config) {
-  const auto nft = [&] { return loaded(Backend::nft, apply_nft(config), remove_iptables); };
-  const auto iptables = [&] { return loaded(Backend::iptables, apply_iptables(config), remove_nft); };
+Result<Backend, ApplyError> apply_ruleset(const Config& config, const LiveRules& live) {
+  const auto nft = [&] { return loaded(Backend::nft, apply_nft(config, live), remove_iptables); };
+  const auto iptables = [&] { return loaded(Backend::iptables, apply_iptables(config, live), remove_nft); };
   switch (config.backend) {
     case Backend::nft:
       return nft();

@@ -2,7 +2,7 @@
 #include <string>
 #include <string_view>
 
-#include "ruleset/mark_field.hpp"
+#include "ruleset/live.hpp"
 #include "ruleset/reroute.hpp"
 #include "tollgate/ruleset/queue_layout.hpp"
 #include "tollgate/ruleset/ruleset.hpp"
@@ -31,8 +31,8 @@ constexpr std::string_view chain_of(Place place) {
 // RETURN, never by ACCEPT: the built-in chain that called it may hold rules of others.
 class Writer {
  public:
-  Writer(const Config& config, Family family, const IptablesJumps& jumps)
-      : config_{config}, family_{family}, jumps_{jumps}, field_{config.mark_mask} {}
+  Writer(const Config& config, Family family, const IptablesJumps& jumps, const LiveRules& live)
+      : config_{config}, family_{family}, jumps_{jumps}, live_{live}, field_{mark_field(config)} {}
 
   std::string write() {
     // Those that carry an answer out come first, those that ask come last: no packet may be asked
@@ -90,6 +90,7 @@ class Writer {
     declare("BLOCKED");
     if (any_target(config_, family_)) declare("REROUTED");
     declare("REFUSE");
+    append_filter_live(config_, live_, text_);
     carry_out(Place::input);
     if (config_.forward) carry_out(Place::forward);
     carry_out(Place::output);
@@ -103,16 +104,28 @@ class Writer {
   }
 
   // What nearly every packet is: of an accepted flow, with nothing to say. One rule a stage.
-  void carried(std::string_view chain) {
-    rule(chain, packet_mark(FlowMark::undecided) + " " + ct_mark(FlowMark::accept) + " -j RETURN");
+  void carried(std::string_view chain, const std::string& to = "-j RETURN") {
+    rule(chain, packet_mark(FlowMark::undecided) + " " + ct_mark(FlowMark::accept) + " " + to);
+  }
+
+  // An accepted packet at its last stage: the ct mark learns by which interface its flow was accepted.
+  // What has come in was let through by the check, or has been asked about just now.
+  void accepted(Place place, const std::string& with = "") {
+    const std::string_view chain = chain_of(place);
+    const std::string is_accepted = with + ct_mark(FlowMark::accept);
+    if (!checks_arrival(config_) || place == Place::forward) return rule(chain, is_accepted + " -j RETURN");
+    if (place == Place::input) return rule(chain, is_accepted + " -g " + name("STAMP-IN"));
+    const std::string unstamped = "-m connmark --mark " + field_.accepted_by(0) + "/" + field_.both();
+    rule(chain, with + unstamped + " -m conntrack --ctdir ORIGINAL -g " + name("STAMP-OUT"));
+    rule(chain, is_accepted + " -j RETURN");
   }
 
   void carry_out(Place place) {
     const std::string_view chain = chain_of(place);
-    carried(chain);
+    accepted(place, packet_mark(FlowMark::undecided) + " ");
     loopback(place);
     rule(chain, any_packet_mark() + " -j " + name("ANSWER"));
-    rule(chain, ct_mark(FlowMark::accept) + " -j RETURN");
+    accepted(place);
     // The refusal of a blocked flow's packet belongs to that flow, and is not refused in its turn.
     if (place == Place::output) {
       rule(chain, refusal_error() + " " + ct_mark(FlowMark::block) + std::string{kKernelSent} + " -j RETURN");
@@ -207,11 +220,16 @@ class Writer {
     declare("ASK");
     declare("WHOLE");
     if (transit()) declare("TRANSIT");
+    declare("INVALID");
+    declare("AUTHORIZED");
+    append_mangle_live(config_, family_, live_, text_);
     if (config_.reroute_arriving) ask_arriving();
-    ask(Place::input);
-    if (config_.forward) ask(Place::forward);
-    ask(Place::output);
+    for (const Place place : {Place::input, Place::forward, Place::output}) {
+      if (place != Place::forward || config_.forward) ask(place);
+    }
     queues();
+    invalid();
+    rule("AUTHORIZED", "-j CONNMARK --set-xmark " + field_.value(FlowMark::accept) + "/" + field_.mask());
     jump(jumps_.mangle_prerouting && config_.reroute_arriving, Place::prerouting);
     jump(jumps_.mangle_input, Place::input);
     jump(jumps_.mangle_forward && config_.forward, Place::forward);
@@ -238,23 +256,60 @@ class Writer {
   }
 
   void ask(Place place) {
+    if (config_.icmp_errors == IcmpErrors::decide) {
+      line(":" + errors_chain(place) + " - [0:0]");
+      errors(place);
+    }
     const std::string_view chain = chain_of(place);
-    carried(chain);
+    const bool check = checks_arrival(config_) && place == Place::input;
+    const std::string pass = check ? "-g " + name("ARRIVED") : "-j RETURN";
+    if (config_.related == RelatedHandling::decide) expected(chain);
+    if (config_.icmp_errors == IcmpErrors::decide) {
+      rule(chain, std::string{ipv4() ? "-p icmp" : "-p ipv6-icmp"} + " -m conntrack --ctstate RELATED -g " +
+                      errors_chain(place));
+    }
+    carried(chain, pass);
     loopback(place);
     // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
     const bool asked_before = config_.reroute_arriving && place != Place::output;
     rule(chain, any_packet_mark() + (asked_before ? " -j RETURN" : " " + clear()));
+    authorized(place);
     // A short way for first packets: none of what follows concerns a plain TCP packet of an undecided flow.
     rule(chain, "-p tcp -m conntrack --ctstate NEW,ESTABLISHED " + ct_mark(FlowMark::undecided) + " -g " +
                     name("ASK"));
-    rule(chain, ct_mark(FlowMark::accept) + " -j RETURN");
+    rule(chain, ct_mark(FlowMark::accept) + " " + pass);
     keep_alive(place);
-    invalid(chain);
+    rule(chain, "-m conntrack --ctstate INVALID -g " + name("INVALID"));
     for (const FlowMark mark : {FlowMark::block, FlowMark::drop, FlowMark::nameserver, FlowMark::tunnel}) {
       rule(chain, ct_mark(mark) + " -j RETURN");
     }
     rule(chain, ct_mark(FlowMark::inspect) + " -g " + name("WHOLE"));
     rule(chain, "-g " + name("ASK"));
+  }
+
+  static std::string errors_chain(Place place) { return name("ERRORS-" + std::string{chain_of(place)}); }
+
+  // ICMP errors that policy decides about, whatever becomes of their flow. Not so the kernel's own. They
+  // travel their own way, which is not that of the packet that they quote: never as replies.
+  void errors(Place place) {
+    const std::string chain = "ERRORS-" + std::string{chain_of(place)};
+    if (place == Place::output) rule(chain, refusal_error() + std::string{kKernelSent} + " -j RETURN");
+    if (place == Place::input && !exempt()) rule(chain, "-i lo " + refusal_error() + " -j RETURN");
+    rule(chain, queue(0));
+  }
+
+  // A flow that a helper expected has its master's verdict from the start: it forgets it.
+  void expected(std::string_view chain) {
+    rule(chain,
+         "-m conntrack --ctstatus EXPECTED -m conntrack ! --ctstatus CONFIRMED -m connmark ! --mark 0x0/" +
+             field_.mask() + " -j CONNMARK --set-xmark 0x0/" + field_.mask());
+  }
+
+  // Sockets whose flows nobody asks about. What they have is accepted from here on.
+  void authorized(Place place) {
+    if (place != Place::input && place != Place::output) return;
+    const std::string sockets = name(place == Place::output ? "SENDING" : "REACHED");
+    rule(chain_of(place), ct_mark(FlowMark::undecided) + " -j " + sockets);
   }
 
   void keep_alive(Place place) {
@@ -296,12 +351,12 @@ class Writer {
                     (leaving ? server : own) + " -j RETURN");
   }
 
-  void invalid(std::string_view chain) {
-    const std::string state = "-m conntrack --ctstate INVALID ";
+  // The last rule counts.
+  void invalid() {
     if (config_.log_invalid) {
-      rule(chain, state + "-m limit --limit 10/min -j LOG --log-prefix \"tollgate invalid: \"");
+      rule("INVALID", "-m limit --limit 10/min -j LOG --log-prefix \"tollgate invalid: \"");
     }
-    rule(chain, state + (config_.invalid == InvalidHandling::drop ? "-j DROP" : "-j RETURN"));
+    rule("INVALID", config_.invalid == InvalidHandling::drop ? "-j DROP" : "-j RETURN");
   }
 
   std::string queue(int bits) const {
@@ -332,14 +387,16 @@ class Writer {
   const Config& config_;
   Family family_;
   const IptablesJumps& jumps_;
+  const LiveRules& live_;
   MarkField field_;
   std::string text_;
 };
 
 }  // namespace
 
-std::string render_iptables(const Config& config, Family family, const IptablesJumps& jumps) {
-  return Writer{config, family, jumps}.write();
+std::string render_iptables(const Config& config, Family family, const IptablesJumps& jumps,
+                            const LiveRules& live) {
+  return Writer{config, family, jumps, live}.write();
 }
 
 }  // namespace tollgate

@@ -2,7 +2,7 @@
 #include <string>
 #include <string_view>
 
-#include "ruleset/mark_field.hpp"
+#include "ruleset/live.hpp"
 #include "ruleset/reroute.hpp"
 #include "tollgate/ruleset/queue_layout.hpp"
 #include "tollgate/ruleset/ruleset.hpp"
@@ -32,18 +32,22 @@ constexpr std::string_view kRefusal6 = "icmpv6 type destination-unreachable icmp
 // One table; `accept` ends our base chain only, the chains of others still see the packet.
 class Writer {
  public:
-  explicit Writer(const Config& config) : config_{config}, field_{config.mark_mask} {}
+  Writer(const Config& config, const LiveRules& live)
+      : config_{config}, live_{live}, field_{mark_field(config)} {}
 
   std::string write() {
     line("add table inet tollgate");
     line("flush table inet tollgate");
     line("table inet tollgate {");
+    sockets();
     refuse();
     blocked();
     answer();
     kernel_sent();
     rerouted();
     queues();
+    invalid();
+    if (checks_arrival(config_)) arrival();
     carry_out(Place::input);
     if (config_.forward) carry_out(Place::forward);
     carry_out(Place::output);
@@ -53,6 +57,7 @@ class Writer {
     if (config_.forward) ask(Place::forward);
     ask(Place::output);
     line("}");
+    append_nft_live(config_, live_, text_);
     return std::move(text_);
   }
 
@@ -86,6 +91,44 @@ class Writer {
     if (place == Place::input) rule("iif \"lo\" accept");
   }
 
+  // What the daemon puts in there: sockets whose flows nobody asks about.
+  void sockets() {
+    for (const char* set : {"reached", "sending"}) {
+      for (const std::string family : {"4", "6"}) {
+        line("\tset " + std::string{set} + family + " {");
+        rule("type inet_proto . ipv" + family + "_addr . inet_service");
+        close();
+      }
+    }
+    open("authorized");
+    rule("ct mark set ct mark & " + field_.others() + " | " + field_.value(FlowMark::accept));
+    close();
+  }
+
+  void authorized(Place place) {
+    if (place != Place::input && place != Place::output) return;
+    const bool out = place == Place::output;
+    const std::string undecided = ct_mark(FlowMark::undecided) + " meta l4proto . ";
+    const std::string end = out ? "saddr . th sport @sending" : "daddr . th dport @reached";
+    rule(undecided + "ip " + end + "4 jump authorized");
+    rule(undecided + "ip6 " + end + "6 jump authorized");
+  }
+
+  void invalid() {
+    open("invalid");
+    if (config_.log_invalid) rule("limit rate 10/minute log prefix \"tollgate invalid: \"");
+    rule(std::string{"counter "} + (config_.invalid == InvalidHandling::drop ? "drop" : "accept"));
+    close();
+  }
+
+  // The daemon fills these in, as interfaces come and go.
+  void arrival() {
+    for (const char* chain : {"arrived", "stamp_in", "stamp_out"}) {
+      open(chain);
+      close();
+    }
+  }
+
   void refuse() {
     open("refuse");
     rule("meta l4proto tcp reject with tcp reset");
@@ -107,7 +150,7 @@ class Writer {
     open("accepted");
     rule("ct mark set ct mark & " + field_.others() + " | " + field_.value(FlowMark::accept));
     rule(clear());
-    rule("accept");
+    if (!checks_arrival(config_)) rule("accept");  // else it has still to be stamped
     close();
     open("answer");
     rule(packet_mark(FlowMark::accept) + " goto accepted");
@@ -133,14 +176,29 @@ class Writer {
   }
 
   // What nearly every packet is: of an accepted flow, with nothing to say. One rule a stage.
-  void carried() { rule(packet_mark(FlowMark::undecided) + " " + ct_mark(FlowMark::accept) + " accept"); }
+  void carried(const std::string& to = "accept") {
+    rule(packet_mark(FlowMark::undecided) + " " + ct_mark(FlowMark::accept) + " " + to);
+  }
+
+  // An accepted packet at its last stage: the ct mark learns by which interface its flow was accepted.
+  // What has come in was let through by the check, or has been asked about just now.
+  void accepted(Place place, const std::string& with = "") {
+    if (!checks_arrival(config_) || place == Place::forward) {
+      return rule(with + ct_mark(FlowMark::accept) + " accept");
+    }
+    if (place == Place::input) return rule(with + ct_mark(FlowMark::accept) + " goto stamp_in");
+    const std::string unstamped =
+        "ct mark & " + field_.both() + " == " + field_.accepted_by(0) + " ct direction original";
+    rule(with + unstamped + " goto stamp_out");
+    rule(with + ct_mark(FlowMark::accept) + " accept");
+  }
 
   void carry_out(Place place) {
     open("answer", place, "filter", 0);
-    carried();
+    accepted(place, packet_mark(FlowMark::undecided) + " ");
     loopback(place);
     rule(any_packet_mark() + " jump answer");
-    rule(ct_mark(FlowMark::accept) + " accept");
+    accepted(place);
     // The refusal of a blocked flow's packet belongs to that flow, and is not refused in its turn.
     refusals(place, ct_mark(FlowMark::block) + " ");
     rule(ct_mark(FlowMark::block) + " goto blocked");
@@ -228,25 +286,47 @@ class Writer {
     close();
   }
 
+  // ICMP errors that policy decides about, whatever becomes of their flow. Not so the kernel's own. They
+  // travel their own way, which is not that of the packet that they quote: never as replies.
+  void errors(Place place) {
+    open("errors_" + std::string{hook_of(place)});
+    refusals(place, "");
+    rule(queue(0));
+    close();
+  }
+
   void ask(Place place) {
+    if (config_.icmp_errors == IcmpErrors::decide) errors(place);
     open("ask", place, "filter", -150);
-    carried();
+    if (config_.related == RelatedHandling::decide) expected();
+    if (config_.icmp_errors == IcmpErrors::decide) {
+      rule("meta l4proto { icmp, ipv6-icmp } ct state related goto errors_" + std::string{hook_of(place)});
+    }
+    const std::string pass = checks_arrival(config_) && place == Place::input ? "goto arrived" : "accept";
+    carried(pass);
     loopback(place);
     // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
     const bool asked_before = config_.reroute_arriving && place != Place::output;
     rule(any_packet_mark() + (asked_before ? " accept" : " " + clear()));
+    authorized(place);
     // A short way for first packets: none of what follows concerns a plain TCP packet of an undecided flow.
     rule("meta l4proto tcp ct state new,established " + ct_mark(FlowMark::undecided) + " goto ask");
-    rule(ct_mark(FlowMark::accept) + " accept");
+    rule(ct_mark(FlowMark::accept) + " " + pass);
     keep_alive(place);
-    if (config_.log_invalid) rule("ct state invalid limit rate 10/minute log prefix \"tollgate invalid: \"");
-    rule(std::string{"ct state invalid "} + (config_.invalid == InvalidHandling::drop ? "drop" : "accept"));
+    rule("ct state invalid goto invalid");
     rule("ct mark & " + field_.mask() + " { " + field_.value(FlowMark::block) + ", " +
          field_.value(FlowMark::drop) + ", " + field_.value(FlowMark::nameserver) + ", " +
          field_.value(FlowMark::tunnel) + " } accept");
     rule(ct_mark(FlowMark::inspect) + " goto whole");
     rule("goto ask");
     close();
+  }
+
+  // A flow that a helper expected has its master's verdict from the start: it forgets it.
+  void expected() {
+    rule("ct status expected ct status & confirmed == 0 " +
+         masked("ct mark", "!= ", field_.value(FlowMark::undecided)) + " ct mark set ct mark & " +
+         field_.others());
   }
 
   void keep_alive(Place place) {
@@ -297,12 +377,13 @@ class Writer {
   }
 
   const Config& config_;
+  const LiveRules& live_;
   MarkField field_;
   std::string text_;
 };
 
 }  // namespace
 
-std::string render_nft(const Config& config) { return Writer{config}.write(); }
+std::string render_nft(const Config& config, const LiveRules& live) { return Writer{config, live}.write(); }
 
 }  // namespace tollgate

@@ -93,6 +93,9 @@ struct Config {
 
   // The field of the mark that is ours: at least four adjacent bits; we use the lowest four.
   std::uint32_t mark_mask = 0x0f000000;
+  // The field of the ct mark that says by which interface a flow was accepted, in use while
+  // arrival_interface is `reauthorize`: 1 to 16 adjacent bits beside the other field.
+  std::uint32_t interface_mask = 0x00000ff0;
 
   struct Flow {
     std::uint32_t max_flows = 262'144;

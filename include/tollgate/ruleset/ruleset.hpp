@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tollgate/config/config.hpp"
+#include "tollgate/ruleset/live_rules.hpp"
 
 namespace tollgate {
 
@@ -12,7 +13,7 @@ namespace tollgate {
 
 // One table `inet tollgate`, for `nft -f` or an include in nftables.conf. Loading it again replaces
 // the rules in one transaction without deleting a base chain, so no waiting packet is dropped.
-std::string render_nft(const Config& config);
+std::string render_nft(const Config& config, const LiveRules& live = {});
 
 // `table *` sections for iptables-restore --noflush and ip6tables-restore --noflush. `jumps`: also
 // hook our chains into the built-in ones (leave out what already stands there).
@@ -21,7 +22,8 @@ struct IptablesJumps {
   bool nat_prerouting = true, nat_output = true;
   bool filter_input = true, filter_forward = true, filter_output = true;
 };
-std::string render_iptables(const Config& config, Family family, const IptablesJumps& jumps = {});
+std::string render_iptables(const Config& config, Family family, const IptablesJumps& jumps = {},
+                            const LiveRules& live = {});
 
 // Names that are ours and nobody else's.
 inline constexpr const char* kNftTable = "tollgate";      // family inet

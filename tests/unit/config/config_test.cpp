@@ -34,6 +34,7 @@ TEST_CASE("an empty file gives the defaults") {
   const Config initial;
   CHECK(config.policy == "/etc/tollgate/policy.d");
   CHECK(config.mark_mask == initial.mark_mask);
+  CHECK(config.interface_mask == initial.interface_mask);
   CHECK(config.queue == initial.queue);
   CHECK(config.flow == initial.flow);
   CHECK(config.pending == initial.pending);
@@ -97,6 +98,7 @@ copy_range = 128
 socket_buffer = 4096
 [mark]
 mask = 0xf8
+interface_mask = 0x700
 [flow]
 max_flows = 7
 end_linger = "250ms"
@@ -125,6 +127,7 @@ port = 9000
 )");
   CHECK(config.queue == Config::Queue{65530, 100, 128, 4096});
   CHECK(config.mark_mask == 0xf8);
+  CHECK(config.interface_mask == 0x700);
   CHECK(config.flow == Config::Flow{7,
                                     250ms,
                                     1h,
@@ -264,6 +267,20 @@ TEST_CASE("impossible values are errors") {
   }
   CHECK(wrong("socket = \"/" + std::string(107, 'x') + "\"\n").size() == 1);
   CHECK(wrong("socket = \"/" + std::string(106, 'x') + "\"\n").empty());
+}
+
+TEST_CASE("an interface mask is one run of 1 to 16 bits, beside the other") {
+  const std::string message = "mark.interface_mask must be one run of 1 to 16 bits, like 0x00000ff0";
+  for (const char* bad : {"0", "0x1ffff", "0x00000ff1"}) {
+    INFO(bad);
+    CHECK(wrong("[mark]\ninterface_mask = " + std::string{bad} + "\n") == Lines{"t.toml:2:18: " + message});
+  }
+  CHECK(good("[mark]\ninterface_mask = 0xffff\n").interface_mask == 0xffff);
+  CHECK(good("[mark]\ninterface_mask = 8\n").interface_mask == 8);
+  const std::string both = "mark.mask and mark.interface_mask have bits in common";
+  CHECK(wrong("[mark]\ninterface_mask = 0x0f000000\n") == Lines{"t.toml:2:18: " + both});
+  CHECK(wrong("[mark]\nmask = 0xff\n").empty());
+  CHECK(wrong("arrival_interface = \"reauthorize\"\n[mark]\nmask = 0xff\n") == Lines{"t.toml:3:8: " + both});
 }
 
 TEST_CASE("a mark mask is one run of at least four bits") {

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "linux/ruleset_apply.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
 #include <regex>
 #include <string>
 
 #include "catch.hpp"
 #include "linux/command.hpp"
+#include "linux/rule_counter.hpp"
 #include "tollgate/ruleset/ruleset.hpp"
 
 using namespace tollgate;
@@ -84,6 +89,21 @@ void remove(bool expected) {
   CHECK(*removed == expected);
 }
 
+// Echo replies that nobody asked for: the rules in OUTPUT drop them, so each is met once.
+void send_invalid(int count) {
+  REQUIRE(run({"ip", "link", "set", "lo", "up"}).ok());
+  const int fd = ::socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
+  REQUIRE(fd >= 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  for (int i = 0; i < count; ++i) {
+    const std::array<unsigned char, 8> reply{0, 0, 0xff, 0xff, 0, 0, 0, 0};
+    ::sendto(fd, reply.data(), reply.size(), 0, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+  }
+  ::close(fd);
+}
+
 constexpr const char* kForeign4 =
     "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OTHERS - [0:0]\n-A INPUT -j OTHERS\n"
     "-A OTHERS -p tcp -m tcp --dport 22 -j ACCEPT\nCOMMIT\n";
@@ -106,6 +126,69 @@ TEST_CASE("iptables: applied twice is applied once, and removal leaves nothing")
   CHECK(rules().empty());
   CHECK_FALSE(ruleset_present(Backend::automatic));
   remove(false);
+}
+
+LiveRules live_rules() {
+  LiveRules live;
+  live.sockets = {{Direction::inbound, Protocol::udp, *IpAddress::parse("192.0.2.1"), 53},
+                  {Direction::outbound, Protocol::tcp, *IpAddress::parse("2001:db8::1"), 6881}};
+  live.interfaces = {{"lo", 1}, {"eth0", 2}, {"wg0", 2}};
+  return live;
+}
+
+void update(Backend backend, const Config& config, const LiveRules& live) {
+  const auto updated = update_live_rules(backend, config, live);
+  INFO((updated.ok() ? "" : updated.error().message));
+  REQUIRE(updated.ok());
+}
+
+// What is changed while the daemon runs, and what somebody else's loading takes away again.
+void check_live_rules(Backend backend) {
+  Config config = with(backend);
+  config.arrival_interface = ArrivalInterface::reauthorize;
+  const LiveRules wanted = live_rules();
+  apply(config, backend);
+  const std::string without = rules();
+  CHECK(live_rules_present(backend, config, {}));
+  CHECK_FALSE(live_rules_present(backend, config, wanted));
+  update(backend, config, wanted);
+  CHECK(live_rules_present(backend, config, wanted));
+  CHECK(live_rules_present(Backend::automatic, config, wanted));
+  CHECK_FALSE(live_rules_present(backend, config, {}));
+  const std::string with_all = rules();
+  update(Backend::automatic, config, wanted);
+  CHECK(rules() == with_all);
+  apply(config, backend);
+  CHECK_FALSE(live_rules_present(backend, config, wanted));
+  REQUIRE(apply_ruleset(config, wanted).ok());
+  CHECK(rules() == with_all);
+  update(backend, config, {});
+  CHECK(live_rules_present(backend, config, {}));
+  if (backend == Backend::iptables) CHECK(rules() == without);  // nft keeps the chains of numbers
+  remove(true);
+  CHECK(rules().empty());
+}
+
+TEST_CASE("iptables: what lives in the rules is replaced, and nothing else") {
+  REQUIRE_NAMESPACE(inside);
+  check_live_rules(Backend::iptables);
+}
+
+TEST_CASE("iptables: packets that the rule for INVALID met are counted from its loading on") {
+  REQUIRE_NAMESPACE(inside);
+  CHECK(invalid_packets(Backend::automatic) == std::nullopt);
+  Config config = with(Backend::iptables);
+  config.loopback = LoopbackHandling::decide;
+  config.log_invalid = true;
+  apply(config, Backend::iptables);
+  CHECK(invalid_packets(Backend::iptables) == 0U);
+  CHECK(invalid_packets(Backend::nft) == std::nullopt);
+  send_invalid(7);
+  CHECK(invalid_packets(Backend::iptables) == 7U);
+  CHECK(invalid_packets(Backend::automatic) == 7U);
+  apply(config, Backend::iptables);
+  CHECK(invalid_packets(Backend::iptables) == 0U);
+  remove(true);
 }
 
 TEST_CASE("iptables: a smaller configuration takes the larger one's chains away") {
@@ -180,14 +263,52 @@ TEST_CASE("nft: applied twice is applied once, beside others, and taken away who
 }
 
 // Everything but the queue statement loads on any kernel, so every other line is held to its syntax.
+std::string without_queues(const std::string& text) {
+  return std::regex_replace(text, std::regex{"queue num [0-9]+( bypass)?"}, "return");
+}
+
+TEST_CASE("nft: what lives in the rules is replaced, and nothing else") {
+  REQUIRE_NAMESPACE(inside);
+  if (kernel_has_nft_queue()) check_live_rules(Backend::nft);
+  Config config = with(Backend::nft);
+  config.arrival_interface = ArrivalInterface::reauthorize;
+  run({"nft", "-f", "-"}, without_queues(render_nft(config)));
+  const LiveRules wanted = live_rules();
+  CHECK_FALSE(live_rules_present(Backend::nft, config, wanted));
+  update(Backend::automatic, config, wanted);
+  CHECK(live_rules_present(Backend::nft, config, wanted));
+  const std::string updated = rules();
+  update(Backend::nft, config, wanted);
+  CHECK(rules() == updated);
+  run({"nft", "-f", "-"}, without_queues(render_nft(config)));
+  CHECK(live_rules_present(Backend::nft, config, {}));
+  run({"nft", "-f", "-"}, without_queues(render_nft(config, wanted)));
+  CHECK(rules() == updated);
+  remove(true);
+}
+
+TEST_CASE("nft: packets that the rule for INVALID met are counted from its loading on") {
+  REQUIRE_NAMESPACE(inside);
+  Config config = with(Backend::nft);
+  config.loopback = LoopbackHandling::decide;
+  config.log_invalid = true;
+  run({"nft", "-f", "-"}, without_queues(render_nft(config)));
+  CHECK(invalid_packets(Backend::nft) == 0U);
+  send_invalid(5);
+  CHECK(invalid_packets(Backend::nft) == 5U);
+  CHECK(invalid_packets(Backend::iptables) == std::nullopt);
+  remove(true);
+}
+
 TEST_CASE("nft: the text without its queue statements loads, and again") {
   REQUIRE_NAMESPACE(inside);
   Config config = with(Backend::nft);
   config.loopback = LoopbackHandling::decide;
   config.log_invalid = true;
   config.fail = FailMode::open;
-  const std::string text =
-      std::regex_replace(render_nft(config), std::regex{"queue num [0-9]+( bypass)?"}, "counter");
+  config.related = RelatedHandling::decide;
+  config.icmp_errors = IcmpErrors::decide;
+  const std::string text = without_queues(render_nft(config));
   run({"nft", "-f", "-"}, text);
   const std::string once = rules();
   run({"nft", "-f", "-"}, text);

@@ -166,17 +166,54 @@ TEST_CASE("loopback passes before anything else, unless it is decided about") {
   CHECK_FALSE(has(render_iptables(config, Family::ipv4), "-o lo"));
 }
 
-TEST_CASE("INVALID is dropped or passed, and logged when asked for") {
+TEST_CASE("INVALID is dropped or passed, counted, and logged when asked for") {
   Config config;
-  CHECK(has(render_nft(config), "ct state invalid drop\n"));
-  CHECK(has(render_iptables(config, Family::ipv6), "--ctstate INVALID -j DROP\n"));
+  CHECK(has(render_nft(config), "chain invalid {\n\t\tcounter drop\n"));
+  CHECK(count(render_nft(config), "ct state invalid goto invalid\n") == 2);
+  CHECK(count(render_iptables(config, Family::ipv6), "--ctstate INVALID -g TOLLGATE-INVALID\n") == 2);
+  CHECK(has(render_iptables(config, Family::ipv6), "-A TOLLGATE-INVALID -j DROP\n"));
   for (const std::string& text : all(config)) CHECK_FALSE(has(text, "tollgate invalid: "));
   config.invalid = InvalidHandling::pass;
   config.log_invalid = true;
-  CHECK(has(render_nft(config), "ct state invalid limit rate 10/minute log prefix \"tollgate invalid: \"\n"));
-  CHECK(has(render_nft(config), "ct state invalid accept\n"));
-  CHECK(has(render_iptables(config, Family::ipv6), "--ctstate INVALID -j RETURN\n"));
-  CHECK_FALSE(has(render_iptables(config, Family::ipv6), "--ctstate INVALID -j DROP\n"));
+  CHECK(has(render_nft(config),
+            "limit rate 10/minute log prefix \"tollgate invalid: \"\n\t\tcounter accept\n"));
+  CHECK(has(render_iptables(config, Family::ipv6),
+            "-j LOG --log-prefix \"tollgate invalid: \"\n-A TOLLGATE-INVALID -j RETURN\n"));
+  CHECK_FALSE(has(render_iptables(config, Family::ipv6), "TOLLGATE-INVALID -j DROP\n"));
+}
+
+TEST_CASE("an expected flow keeps its master's verdict, or forgets it before anything looks at it") {
+  Config config;
+  for (const std::string& text : all(config)) CHECK_FALSE(has(text, "expected"));
+  for (const std::string& text : all(config)) CHECK_FALSE(has(text, "EXPECTED"));
+  config.related = RelatedHandling::decide;
+  config.forward = true;
+  CHECK(count(render_nft(config),
+              "priority -150; policy accept;\n\t\tct status expected ct status & confirmed == 0 "
+              "ct mark & 0x0f000000 != 0x00000000 ct mark set ct mark & 0xf0ffffff\n") == 3);
+  const std::string v4 = render_iptables(config, Family::ipv4);
+  CHECK(count(v4,
+              "-m conntrack --ctstatus EXPECTED -m conntrack ! --ctstatus CONFIRMED "
+              "-m connmark ! --mark 0x0/0x0f000000 -j CONNMARK --set-xmark 0x0/0x0f000000\n") == 3);
+  const std::size_t mangle = v4.find("*mangle");
+  CHECK(v4.find("-A TOLLGATE-INPUT", mangle) == v4.find("-A TOLLGATE-INPUT -m conntrack --ctstatus", mangle));
+}
+
+TEST_CASE("ICMP errors are queued when policy decides about them, but not the kernel's own refusals") {
+  Config config;
+  for (const std::string& text : all(config)) CHECK_FALSE((has(text, "errors_") || has(text, "ERRORS-")));
+  config.icmp_errors = IcmpErrors::decide;
+  const std::string nft = render_nft(config), v6 = render_iptables(config, Family::ipv6);
+  CHECK(has(nft, "meta l4proto { icmp, ipv6-icmp } ct state related goto errors_input\n"));
+  CHECK(has(nft, "chain errors_input {\n\t\tqueue num 4200\n"));
+  CHECK(has(nft,
+            "chain errors_output {\n\t\ticmp type destination-unreachable icmp code host-prohibited "
+            "jump kernel_sent\n"));
+  CHECK(
+      has(v6, "-A TOLLGATE-OUTPUT -p ipv6-icmp -m conntrack --ctstate RELATED -g TOLLGATE-ERRORS-OUTPUT\n"));
+  CHECK(has(v6,
+            "-A TOLLGATE-ERRORS-OUTPUT -p ipv6-icmp -m icmp6 --icmpv6-type 1/1 -m owner ! --uid-owner 0 "
+            "-j RETURN\n-A TOLLGATE-ERRORS-OUTPUT -j NFQUEUE --queue-num 4200\n"));
 }
 
 TEST_CASE("jumps that stand already are left out") {
