@@ -28,11 +28,13 @@ _tollgate() {
     --group) COMPREPLY=($(compgen -g -- "$current")) && return ;;
     --interface) words=$(cd /sys/class/net 2>/dev/null && echo *) ;;
     --rule | --address | --port | --source | --destination | --source-port | --local) return ;;
+    --uid) COMPREPLY=($(compgen -u -- "$current")) && return ;;
     *)
       case $command in
-        '') words='status flows reload check explain ruleset replay version --socket --version --help' ;;
+        '') words='status flows revoke kill reload check explain ruleset replay version --socket --version --help' ;;
         status | reload) words='--json --help' ;;
-        flows) words='--json --watch --protocol --direction --verdict --state --rule --address --port --user --help' ;;
+        flows) words='--json --watch --protocol --direction --verdict --state --rule --address --port --destination --user --help' ;;
+        revoke | kill) words='--json --all --protocol --direction --verdict --state --rule --address --port --destination --user --help' ;;
         check) words='--json --config --help' ;;
         explain)
           words='--json --policy --direction --protocol --source --destination --source-port --port --interface --user --group --help'

@@ -26,9 +26,29 @@ boost::json::value member(const boost::json::object& object, std::string_view na
   return value != nullptr ? *value : boost::json::value{};
 }
 
+// "10.0.0.1", "10.0.0.0/8", "10.0.0.1:443", "[2001:db8::1]:443", ":443".
+void read_destination(const std::string& text, FlowFilter& filter) {
+  const std::size_t colon = text.rfind(':');
+  const bool bracketed = text.starts_with('[');
+  // An IPv6 address by itself has colons too, but more than one.
+  const bool has_port = bracketed ? text.find("]:") != std::string::npos
+                                  : colon != std::string::npos && text.find(':') == colon;
+  std::string network = has_port ? text.substr(0, colon) : text;
+  if (has_port) filter.destination_port = port_number("--destination", text.substr(colon + 1));
+  if (bracketed && network.ends_with(']')) network = network.substr(1, network.size() - 2);
+  if (!network.empty() || !has_port) filter.destination = network;
+}
+
 // The words are checked here by the very code that the daemon checks them with.
 FlowFilter filter(const Invocation& asked) {
+  if (asked.process) {
+    throw Failure{Exit::usage,
+                  "--process: flows do not know their program yet; select by --user, --rule, "
+                  "--destination or ID"};
+  }
   FlowFilter filter;
+  if (!asked.ids.empty()) filter.ids = asked.ids;
+  if (asked.destination) read_destination(*asked.destination, filter);
   filter.protocol = asked.protocol;
   filter.direction = asked.direction;
   filter.verdict = asked.verdict;
@@ -121,6 +141,32 @@ int run_flows(const Invocation& asked, Page& page) {
     list_flows(client, parameters, asked.json, page);
   }
   return 0;
+}
+
+namespace {
+
+int act(const Invocation& asked, const char* method, void (*show)(Page& page, const ActionCounts& counts),
+        Page& page) {
+  const FlowFilter selection = filter(asked);
+  if (selection.empty() && !asked.all) {
+    throw Failure{Exit::usage, "say which flows: by ID, by --destination, --rule, --user, …, or --all"};
+  }
+  if (asked.all && !selection.empty()) throw Failure{Exit::usage, "--all goes without anything that selects"};
+  Client client{asked.socket};
+  const VarlinkReply reply = client.call(method, {{"filter", to_json(selection)}, {"all", asked.all}});
+  const ActionCounts counts = understood(counts_from_json(reply.parameters));
+  show(page, counts);
+  return static_cast<int>(counts.matched == 0 ? Exit::refused : Exit::done);
+}
+
+}  // namespace
+
+int run_revoke(const Invocation& asked, Page& page) {
+  return act(asked, "io.tollgate.Revoke", output(asked.json).revoked, page);
+}
+
+int run_kill(const Invocation& asked, Page& page) {
+  return act(asked, "io.tollgate.Kill", output(asked.json).killed, page);
 }
 
 int run_reload(const Invocation& asked, Page& page) {

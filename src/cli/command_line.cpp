@@ -37,9 +37,9 @@ void no_options(CLI::App&, Invocation&) {}
 
 void status_options(CLI::App& command, Invocation& asked) { json_option(command, asked); }
 
-void flows_options(CLI::App& command, Invocation& asked) {
+// Which flows.
+void selection_options(CLI::App& command, Invocation& asked) {
   json_option(command, asked);
-  command.add_flag("--watch", asked.watch, "Go on with every change, one a line");
   word_option(command, "--protocol", asked.protocol, "NAME", "tcp, udp, icmp, … or a number");
   word_option(command, "--direction", asked.direction, "WORD", "outbound, inbound or forward");
   word_option(command, "--verdict", asked.verdict, "WORD", "accept, permanent-block, …");
@@ -47,7 +47,21 @@ void flows_options(CLI::App& command, Invocation& asked) {
   word_option(command, "--rule", asked.rule, "NAME", "The rule that gave the verdict");
   word_option(command, "--address", asked.address, "NET", "Either end: an address or a network");
   word_option(command, "--port", asked.port, "PORT", "Either end");
-  word_option(command, "--user", asked.user, "USER", "Whose socket it is: a name or a uid");
+  word_option(command, "--destination", asked.destination, "WHERE",
+              "Whom the first packet went to: 10.0.0.1, 10.0.0.0/8, [2001:db8::1]:443, :443");
+  word_option(command, "--user,--uid", asked.user, "USER", "Whose socket it is: a name or a uid");
+  word_option(command, "--process", asked.process, "PATH", "Not yet: flows do not know their program");
+}
+
+void flows_options(CLI::App& command, Invocation& asked) {
+  selection_options(command, asked);
+  command.add_flag("--watch", asked.watch, "Go on with every change, one a line");
+}
+
+void action_options(CLI::App& command, Invocation& asked) {
+  selection_options(command, asked);
+  command.add_flag("--all", asked.all, "Every flow");
+  command.add_option("FLOW", asked.ids, "Flows by their ID, as `flows` shows it")->type_name("");
 }
 
 void check_options(CLI::App& command, Invocation& asked) {
@@ -116,6 +130,8 @@ struct Command {
 constexpr Command kCommands[] = {
     {"", "status", "How the daemon is", &status_options, &run_status},
     {"", "flows", "The connections and their verdicts", &flows_options, &run_flows},
+    {"", "revoke", "Take decisions back: ask again at the next packet", &action_options, &run_revoke},
+    {"", "kill", "Cut connections: block them and tear them down", &action_options, &run_kill},
     {"", "reload", "Load the policy anew; a bad one is refused, the old one stays", &status_options,
      &run_reload},
     {"", "check", "Find every error in configuration and policy", &check_options, &run_check},

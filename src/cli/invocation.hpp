@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,7 +22,9 @@ struct Invocation {
 
   // A flow, or what flows are filtered by.
   std::optional<std::string> protocol, direction, verdict, state, rule, address, interface;
-  std::optional<std::string> source, destination, port, source_port, user, group;
+  std::optional<std::string> source, destination, port, source_port, user, group, process;
+  std::vector<std::uint64_t> ids;  // revoke, kill
+  bool all = false;
 
   std::optional<std::string> policy;
   std::optional<std::string> backend, family;  // ruleset print
@@ -32,6 +35,8 @@ struct Invocation {
 // Each returns the exit status, or throws Failure.
 int run_status(const Invocation& asked, Page& page);
 int run_flows(const Invocation& asked, Page& page);
+int run_revoke(const Invocation& asked, Page& page);
+int run_kill(const Invocation& asked, Page& page);
 int run_reload(const Invocation& asked, Page& page);
 int run_check(const Invocation& asked, Page& page);
 int run_explain(const Invocation& asked, Page& page);

@@ -44,6 +44,8 @@ void change(Page& page, const FlowEvent& event) {
   page.out.flush();
 }
 
+void counted(Page& page, const ActionCounts& counts) { line(page, to_json(counts)); }
+
 void reloaded(Page& page, const Status::PolicyState& policy) {
   line(page,
        {{"policy", {{"generation", policy.generation}, {"rules", policy.rules}, {"loaded", policy.loaded}}}});
@@ -69,7 +71,7 @@ void summary(Page& page, const ReplaySummary& summary) { line(page, to_json(summ
 
 }  // namespace
 
-const Output kJsonOutput{&status,      &flows,   &change,   &reloaded, &refused,
-                         &explanation, &checked, &replayed, &summary};
+const Output kJsonOutput{&status,  &flows,       &change,  &counted,  &counted, &reloaded,
+                         &refused, &explanation, &checked, &replayed, &summary};
 
 }  // namespace tollgate::cli

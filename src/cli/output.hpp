@@ -35,6 +35,8 @@ struct Output {
   void (*status)(Page& page, const Status& status);
   std::unique_ptr<FlowList> (*flows)(Page& page);
   void (*change)(Page& page, const FlowEvent& event);
+  void (*revoked)(Page& page, const ActionCounts& counts);
+  void (*killed)(Page& page, const ActionCounts& counts);
   void (*reloaded)(Page& page, const Status::PolicyState& policy);
   void (*refused)(Page& page, const Diagnostics& diagnostics, std::uint64_t omitted);
   void (*explanation)(Page& page, const ExplainRequest& request, const Explanation& explanation);

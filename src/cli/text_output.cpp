@@ -71,6 +71,16 @@ void row(Page& page, std::string_view name, const std::string& text) {
   page.out << page.paint(label, Colour::faint) << harmless(text) << '\n';
 }
 
+void conntrack(Page& page, const Status& status) {
+  const Status::ConntrackState& state = status.conntrack;
+  std::string text = state.entries ? number(*state.entries) + " entries" : "entries unknown";
+  if (state.limit) text += " of " + number(*state.limit);
+  text += ", " + number(state.dropped) + " packets without room, " +
+          (state.invalid ? number(*state.invalid) : std::string{"uncounted"}) + " INVALID, " +
+          counted(state.events, "event", "events") + ", " + counted(state.resyncs, "resync", "resyncs");
+  row(page, "conntrack", text);
+}
+
 void status(Page& page, const Status& status) {
   page.out << "tollgate " << harmless(status.version) << ", up " << duration(status.uptime_seconds) << '\n';
   row(page, "policy",
@@ -80,14 +90,20 @@ void status(Page& page, const Status& status) {
   row(page, "rules", status.backend + ", verdicts by " + status.mark_path + " mark, fail " + status.fail);
   row(page, "flows",
       number(status.flows.active) + " active, " + number(status.flows.ended) + " ended, " +
-          number(status.flows.pending) + " pending, " + number(status.flows.evicted) + " evicted; limit " +
-          number(status.flows.limit));
+          number(status.flows.pending) + " pending, " + number(status.flows.adopted) + " adopted, " +
+          number(status.flows.evicted) + " evicted; limit " + number(status.flows.limit) + ", idle times " +
+          (status.flows.idle_percent >= 100 ? "whole"
+                                            : "shortened to " + number(status.flows.idle_percent) + " %"));
   row(page, "queue",
       counted(status.queue.received, "packet", "packets") + " received, " +
           number(status.queue.pending_packets) + " waiting");
   row(page, "lost",
       number(status.queue.kernel_dropped) + " queue full, " + number(status.queue.user_dropped) +
           " socket full, ENOBUFS " + counted(status.queue.enobufs, "time", "times"));
+  conntrack(page, status);
+  row(page, "sockets",
+      number(status.sockets.events) + " closed, " + number(status.sockets.destroyed) + " destroyed, " +
+          number(status.sockets.authorized) + " authorized for any peer");
   row(page, "verdicts", counts(status.queue.verdicts));
   row(page, "reasons", counts(status.reasons));
   row(page, "malformed", counts(status.malformed));
@@ -95,9 +111,19 @@ void status(Page& page, const Status& status) {
       counted(status.log.written, "record", "records") + " written, " + number(status.log.suppressed) +
           " suppressed");
   row(page, "errors", counts(status.errors));
+  for (const std::string& what : status.lacking) row(page, "lacking", what);
 }
 
 // --- flows
+
+// "web, adopted, was permanent-block (policy)"
+std::string rule_and_history(const FlowEntry& flow) {
+  std::string text = flow.rule;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (flow.adopted) add("adopted");
+  if (flow.old_verdict) add("was " + *flow.old_verdict + " (" + flow.cause + ")");
+  return text;
+}
 
 class TableOfFlows final : public FlowList {
  public:
@@ -113,7 +139,7 @@ class TableOfFlows final : public FlowList {
       cells.push_back({number(flow.packets)});
       cells.push_back({number(flow.bytes)});
     }
-    cells.push_back({flow.rule});
+    cells.push_back({rule_and_history(flow)});
     table_.add(std::move(cells));
     any_ = true;
   }
@@ -164,9 +190,35 @@ void change(Page& page, const FlowEvent& event) {
   if (!flow.interface.empty()) rest += " " + flow.interface;
   if (flow.uid) rest += " uid " + number(*flow.uid);
   if (!flow.rule.empty()) rest += ", rule \"" + flow.rule + "\"";
+  if (flow.old_verdict) rest += ", was " + *flow.old_verdict + " (" + flow.cause + ")";
   page.out << clock_time(flow.last_active, "%H:%M:%S") << ' ' << harmless(what) << ' '
            << page.paint(harmless(flow.verdict.value_or(flow.state)), colour_of(verdict(flow)))
            << harmless(rest) << std::endl;  // somebody is watching
+}
+
+// --- by hand
+
+void refused_by_kernel(Page& page, const ActionCounts& counts) {
+  if (counts.failed != 0) page.out << "kernel     refused " << number(counts.failed) << '\n';
+}
+
+void revoked(Page& page, const ActionCounts& counts) {
+  page.out << counted(counts.matched, "flow matches", "flows match") << ": " << number(counts.changed)
+           << " asked again at the next packet, " << number(counts.untouched) << " ended or waiting\n";
+  row(page, "conntrack",
+      counted(counts.marks_set, "mark", "marks") + " reset, " + number(counts.marks_gone) + " gone already");
+  refused_by_kernel(page, counts);
+}
+
+void killed(Page& page, const ActionCounts& counts) {
+  page.out << counted(counts.matched, "flow matches", "flows match") << ": " << number(counts.changed)
+           << " cut, of which " << number(counts.waiting) << " still waited, " << number(counts.untouched)
+           << " ended or cut before\n";
+  row(page, "conntrack",
+      counted(counts.marks_set, "mark", "marks") + " set, " + number(counts.marks_gone) + " gone already");
+  row(page, "sockets",
+      number(counts.sockets_destroyed) + " destroyed, " + number(counts.sockets_gone) + " gone already");
+  refused_by_kernel(page, counts);
 }
 
 // --- policy
@@ -227,7 +279,7 @@ void summary(Page& page, const ReplaySummary& summary) {
 
 }  // namespace
 
-const Output kTextOutput{&status,      &flows,   &change,   &reloaded, &refused,
-                         &explanation, &checked, &replayed, &summary};
+const Output kTextOutput{&status,  &flows,       &change,  &revoked,  &killed, &reloaded,
+                         &refused, &explanation, &checked, &replayed, &summary};
 
 }  // namespace tollgate::cli

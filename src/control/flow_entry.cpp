@@ -25,6 +25,16 @@ void describe_ports(const FiveTuple& tuple, FlowEntry& entry) {
   if (has_echo_id(tuple.protocol, *entry.icmp_type)) entry.icmp_id = tuple.source_port;
 }
 
+// The flow may be a copy of one that is gone.
+void describe_history(const FlowTable& flows, const Flow& flow, FlowEntry& entry) {
+  const FlowIndex index = flows.find(FlowKey{flow.tuple});
+  if (index == kNoFlow || flows.at(index).id != flow.id) return;
+  const FlowDetail& detail = flows.detail(index);
+  if (detail.cause == Cause::none) return;
+  entry.cause = to_string(detail.cause);
+  entry.old_verdict = to_string(detail.old_verdict);
+}
+
 std::string_view word(Match match) {
   switch (match) {
     case Match::no:
@@ -71,6 +81,7 @@ FlowEntry describe(const Engine& engine, const Flow& flow) {
     entry.rule = engine.rule_name(flow.rule);
     entry.stage = to_string(flow.stage);
     entry.reason = to_string(flow.reason);
+    describe_history(engine.flows(), flow, entry);
   }
   entry.first_seen = unix_seconds(flow.first_seen);
   entry.last_active = unix_seconds(flow.last_active);

@@ -45,6 +45,24 @@ Routed with_filter(const boost::json::object& parameters) {
   return Request{WithFilter{std::move(filter)}};
 }
 
+// What changes flows names them: no filter at all means every flow only where that is said.
+template <class WithFilter>
+Routed with_selection(const boost::json::object& parameters) {
+  boost::json::object rest = parameters;
+  const boost::json::value* all = parameters.if_contains("all");
+  if (all != nullptr && !all->is_null() && !all->is_bool())
+    return invalid_parameter("all: not true or false");
+  const bool every = all != nullptr && all->is_bool() && all->get_bool();
+  rest.erase("all");
+  Routed request = with_filter<WithFilter>(rest);
+  if (!request) return request;
+  if (std::get<WithFilter>(*request).filter.empty() != every) {
+    return invalid_parameter(every ? "all: goes without a filter"
+                                   : "filter: names no flow; for every flow set all");
+  }
+  return request;
+}
+
 Routed explain_request(const boost::json::object& parameters) {
   Result<ExplainRequest, std::string> read = explain_from_json(parameters);
   if (!read) return invalid_parameter(read.error());
@@ -68,7 +86,7 @@ struct Method {
   Routed (*read)(const boost::json::object& parameters);
 };
 
-constexpr std::array<Method, 8> kMethods{{
+constexpr std::array<Method, 10> kMethods{{
     {kServiceInterface, "GetInfo", Access::own_flows, false, &without_parameters<request::GetInfo>},
     {kServiceInterface, "GetInterfaceDescription", Access::own_flows, false, &description_request},
     {kInterface, "Status", Access::everything, false, &without_parameters<request::Status>},
@@ -77,6 +95,8 @@ constexpr std::array<Method, 8> kMethods{{
     {kInterface, "Reload", Access::everything, false, &without_parameters<request::Reload>},
     {kInterface, "Explain", Access::everything, false, &explain_request},
     {kInterface, "GetRules", Access::everything, true, &without_parameters<request::GetRules>},
+    {kInterface, "Revoke", Access::everything, false, &with_selection<request::Revoke>},
+    {kInterface, "Kill", Access::everything, false, &with_selection<request::Kill>},
 }};
 
 }  // namespace

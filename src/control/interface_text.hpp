@@ -66,7 +66,33 @@ type FlowCounts (
   ended: int,
   pending: int,
   limit: int,
-  evicted: int
+  evicted: int,
+  # Were there before the daemon, or came without its being asked.
+  adopted: int,
+  # Of the configured idle times that is in force; below 100 while the table is full.
+  idle_percent: int
+)
+
+type ConntrackState (
+  # Of its table; none when the kernel does not say.
+  entries: ?int,
+  limit: ?int,
+  # Packets for which there was no room.
+  dropped: int,
+  # Packets that met the rule for INVALID since it was loaded; none when that cannot be read.
+  invalid: ?int,
+  events: int,
+  # How often its whole table was read since start, because events were lost.
+  resyncs: int
+)
+
+type SocketCounts (
+  # Local sockets that were closed.
+  events: int,
+  # Closed by the daemon.
+  destroyed: int,
+  # Whose new flows the kernel carries unasked, now.
+  authorized: int
 )
 
 type QueueCounts (
@@ -111,6 +137,10 @@ type Flow (
   rule: string,
   stage: string,
   reason: string,
+  # When it was decided again: policy, arrival, completion, revoked, killed, restart or resync; and the
+  # verdict before. Empty and none when it never was.
+  cause: string,
+  old_verdict: ?string,
   state: FlowState,
   # It was there before the daemon.
   adopted: bool,
@@ -138,6 +168,8 @@ type Flow (
 
 # What is given must fit; what is not given fits every flow.
 type Filter (
+  # Any of these, at most 1000.
+  ids: ?[]int,
   protocol: ?string,
   direction: ?Direction,
   verdict: ?string,
@@ -147,6 +179,9 @@ type Filter (
   address: ?string,
   # Either end.
   port: ?int,
+  # Whom the first packet went to: an address or a network; a port.
+  destination: ?string,
+  destination_port: ?int,
   uid: ?int
 )
 
@@ -185,6 +220,10 @@ method Status() -> (
   policy: PolicyState,
   flows: FlowCounts,
   queue: QueueCounts,
+  conntrack: ConntrackState,
+  sockets: SocketCounts,
+  # What this kernel lacks, and what is lost by it.
+  lacking: []string,
   # Packets that could not be read, by reason.
   malformed: [string]int,
   # Packets by the reason for their verdict.
@@ -231,6 +270,45 @@ method Explain(
 # The rules in force, in order, one a reply; a single reply without a rule when there is none. Needs
 # "more".
 method GetRules() -> (rule: ?Rule)
+
+# Takes decisions back: each flow that the filter fits is asked again at its next packet. A filter has
+# to be given, or all for every flow.
+method Revoke(filter: ?Filter, all: ?bool) -> (
+  # Flows that the filter fits.
+  matched: int,
+  # Of them: taken back.
+  changed: int,
+  # Always 0.
+  waiting: int,
+  # Ended, or still waiting for their first decision.
+  untouched: int,
+  # Entries of conntrack that were written; that it had no more.
+  marks_set: int,
+  marks_gone: int,
+  # Always 0.
+  sockets_destroyed: int,
+  sockets_gone: int,
+  # What the kernel refused.
+  failed: int
+)
+
+# Cuts flows: each that the filter fits is blocked and torn down, both ends hear of it, and a new
+# connection is asked about as ever. A filter has to be given, or all for every flow.
+method Kill(filter: ?Filter, all: ?bool) -> (
+  matched: int,
+  # Of the matched: cut.
+  changed: int,
+  # Of these: had still waited for their first decision.
+  waiting: int,
+  # Ended, or cut already.
+  untouched: int,
+  marks_set: int,
+  marks_gone: int,
+  # Local sockets of TCP flows that were closed; that were gone before.
+  sockets_destroyed: int,
+  sockets_gone: int,
+  failed: int
+)
 
 # The policy has errors. Of very many only the first are listed, the others counted.
 error PolicyRefused (diagnostics: []Diagnostic, omitted: int)

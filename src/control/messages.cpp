@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tollgate/control/messages.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -22,6 +23,8 @@ void members(Visitor& visit, Like<Status::Flows> auto& flows) {
   visit("pending", flows.pending);
   visit("limit", flows.limit);
   visit("evicted", flows.evicted);
+  visit("adopted", flows.adopted);
+  visit("idle_percent", flows.idle_percent);
 }
 
 template <class Visitor>
@@ -32,6 +35,23 @@ void members(Visitor& visit, Like<Status::Queue> auto& queue) {
   visit("user_dropped", queue.user_dropped);
   visit("enobufs", queue.enobufs);
   visit("pending_packets", queue.pending_packets);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Status::ConntrackState> auto& conntrack) {
+  visit("entries", conntrack.entries);
+  visit("limit", conntrack.limit);
+  visit("dropped", conntrack.dropped);
+  visit("invalid", conntrack.invalid);
+  visit("events", conntrack.events);
+  visit("resyncs", conntrack.resyncs);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<Status::Sockets> auto& sockets) {
+  visit("events", sockets.events);
+  visit("destroyed", sockets.destroyed);
+  visit("authorized", sockets.authorized);
 }
 
 template <class Visitor>
@@ -50,6 +70,9 @@ void members(Visitor& visit, Like<Status> auto& status) {
   visit("policy", status.policy);
   visit("flows", status.flows);
   visit("queue", status.queue);
+  visit("conntrack", status.conntrack);
+  visit("sockets", status.sockets);
+  visit("lacking", status.lacking);
   visit("malformed", status.malformed);
   visit("reasons", status.reasons);
   visit("log", status.log);
@@ -74,6 +97,8 @@ void members(Visitor& visit, Like<FlowEntry> auto& flow) {
   visit("rule", flow.rule);
   visit("stage", flow.stage);
   visit("reason", flow.reason);
+  visit("cause", flow.cause);
+  visit("old_verdict", flow.old_verdict);
   visit("state", flow.state);
   visit("adopted", flow.adopted);
   visit("first_seen", flow.first_seen);
@@ -98,6 +123,7 @@ void members(Visitor& visit, Like<FlowEvent> auto& event) {
 
 template <class Visitor>
 void members(Visitor& visit, Like<FlowFilter> auto& filter) {
+  visit("ids", filter.ids);
   visit("protocol", filter.protocol);
   visit("direction", filter.direction);
   visit("verdict", filter.verdict);
@@ -105,7 +131,22 @@ void members(Visitor& visit, Like<FlowFilter> auto& filter) {
   visit("rule", filter.rule);
   visit("address", filter.address);
   visit("port", filter.port);
+  visit("destination", filter.destination);
+  visit("destination_port", filter.destination_port);
   visit("uid", filter.uid);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<ActionCounts> auto& counts) {
+  visit("matched", counts.matched);
+  visit("changed", counts.changed);
+  visit("waiting", counts.waiting);
+  visit("untouched", counts.untouched);
+  visit("marks_set", counts.marks_set);
+  visit("marks_gone", counts.marks_gone);
+  visit("sockets_destroyed", counts.sockets_destroyed);
+  visit("sockets_gone", counts.sockets_gone);
+  visit("failed", counts.failed);
 }
 
 template <class Visitor>
@@ -160,6 +201,7 @@ boost::json::value to_json(const Status& status) { return JsonWriter::encode(sta
 boost::json::value to_json(const FlowEntry& flow) { return JsonWriter::encode(flow); }
 boost::json::value to_json(const FlowEvent& event) { return JsonWriter::encode(event); }
 boost::json::value to_json(const FlowFilter& filter) { return JsonWriter::encode(filter); }
+boost::json::value to_json(const ActionCounts& counts) { return JsonWriter::encode(counts); }
 boost::json::value to_json(const ExplainRequest& request) { return JsonWriter::encode(request); }
 boost::json::value to_json(const Explanation& explanation) { return JsonWriter::encode(explanation); }
 boost::json::value to_json(const RuleEntry& rule) { return JsonWriter::encode(rule); }
@@ -200,8 +242,12 @@ std::string check(FlowFilter& filter) {
     return "verdict: no such verdict (accept, permanent-block, reroute-tunnel, …)";
   }
   if (filter.state && !is_state(*filter.state)) return "state: not pending, inspecting, active or ended";
-  if (filter.address && !Prefix::parse(*filter.address)) {
-    return "address: not an address, nor a network like 10.0.0.0/8 without host bits";
+  if (filter.ids && filter.ids->size() > kMostIds) return "ids: more than " + std::to_string(kMostIds);
+  for (const auto& [name, network] :
+       {std::pair{"address", &filter.address}, std::pair{"destination", &filter.destination}}) {
+    if (*network && !Prefix::parse(**network)) {
+      return std::string{name} + ": not an address, nor a network like 10.0.0.0/8 without host bits";
+    }
   }
   return "";
 }
@@ -210,9 +256,9 @@ bool same(const std::optional<std::string>& wanted, std::string_view have) {
   return !wanted || *wanted == have;
 }
 
-bool inside(const Prefix& network, const std::string& text) {
+bool inside(const std::optional<Prefix>& network, const std::string& text) {
   const std::optional<IpAddress> address = IpAddress::parse(text);
-  return address && network.contains(*address);
+  return network && address && network->contains(*address);
 }
 
 }  // namespace
@@ -245,6 +291,9 @@ Result<FlowEntry, std::string> flow_from_json(const boost::json::value& value) {
 Result<FlowEvent, std::string> event_from_json(const boost::json::value& value) {
   return read<FlowEvent>(value, UnknownMembers::ignore);
 }
+Result<ActionCounts, std::string> counts_from_json(const boost::json::value& value) {
+  return read<ActionCounts>(value, UnknownMembers::ignore);
+}
 Result<Explanation, std::string> explanation_from_json(const boost::json::value& value) {
   return read<Explanation>(value, UnknownMembers::ignore);
 }
@@ -262,10 +311,26 @@ bool FlowFilter::matches(const FlowEntry& flow) const {
   }
   if (verdict && verdict != flow.verdict) return false;
   if (uid && uid != flow.uid) return false;
+  if (ids && std::find(ids->begin(), ids->end(), flow.id) == ids->end()) return false;
   if (port && *port != flow.source_port && *port != flow.destination_port) return false;
+  if (destination_port && *destination_port != flow.destination_port) return false;
+  if (destination && !inside(Prefix::parse(*destination), flow.destination)) return false;
   if (!address) return true;
   const std::optional<Prefix> network = Prefix::parse(*address);
-  return network && (inside(*network, flow.source) || inside(*network, flow.destination));
+  return inside(network, flow.source) || inside(network, flow.destination);
+}
+
+ActionCounts& ActionCounts::operator+=(const ActionCounts& more) {
+  matched += more.matched;
+  changed += more.changed;
+  waiting += more.waiting;
+  untouched += more.untouched;
+  marks_set += more.marks_set;
+  marks_gone += more.marks_gone;
+  sockets_destroyed += more.sockets_destroyed;
+  sockets_gone += more.sockets_gone;
+  failed += more.failed;
+  return *this;
 }
 
 }  // namespace tollgate

@@ -27,6 +27,10 @@ void say(int fd, const std::string& text) {
 
 [[noreturn]] void work_and_exit(const std::function<std::string()>& work, int fd) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
+  // The kernel's queues are bound by whoever has their socket, and a daemon that is killed may be started
+  // again before we have ended.
+  close_range(STDERR_FILENO + 1, static_cast<unsigned>(fd) - 1, 0);
+  close_range(static_cast<unsigned>(fd) + 1, ~0U, 0);
   // The loop's own ways with signals end here.
   for (const int signal : {SIGTERM, SIGINT, SIGHUP}) std::signal(signal, SIG_DFL);
   try {

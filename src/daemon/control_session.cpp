@@ -142,6 +142,31 @@ void ControlSession::answer(const request::GetRules&) {
   next_rule_ = 0;
 }
 
+void ControlSession::answer(const request::Revoke& asked) {
+  begin_action(ControlService::Action::revoke, asked.filter);
+}
+void ControlSession::answer(const request::Kill& asked) {
+  begin_action(ControlService::Action::kill, asked.filter);
+}
+
+void ControlSession::begin_action(ControlService::Action action, const FlowFilter& filter) {
+  kind_ = Kind::act;
+  filter_ = filter;
+  next_flow_ = 0;
+  action_ = action;
+  acted_ = {};
+}
+
+// The table is walked as for a list; what it came to is said at the end.
+void ControlSession::go_on_acting() {
+  const auto acted = server_->service_.act(action_, filter_, *next_flow_, kFlowsPerTurn);
+  acted_ += acted.counts;
+  next_flow_ = acted.next;
+  if (next_flow_) return;
+  kind_ = Kind::none;
+  send({to_json(acted_).as_object(), false, ""});
+}
+
 bool ControlSession::streaming() const { return kind_ != Kind::none; }
 
 // By itself; a watcher that has seen what was there waits for others to make them.
@@ -157,6 +182,9 @@ void ControlSession::stream() {
       break;
     case Kind::rules:
       stream_rules();
+      break;
+    case Kind::act:
+      go_on_acting();
       break;
   }
 }

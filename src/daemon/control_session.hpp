@@ -37,7 +37,7 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
 
  private:
   // What is being answered: nothing, or a stream of replies.
-  enum class Kind : std::uint8_t { none, list, watch, rules };
+  enum class Kind : std::uint8_t { none, list, watch, rules, act };
 
   void read();
   void received(std::size_t bytes);
@@ -52,12 +52,16 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
   void answer(const request::Reload&);
   void answer(const request::Explain& asked);
   void answer(const request::GetRules&);
+  void answer(const request::Revoke& asked);
+  void answer(const request::Kill& asked);
 
   bool streaming() const;
   bool makes_replies() const;
   void stream();
   void stream_flows();
   void stream_rules();
+  void begin_action(ControlService::Action action, const FlowFilter& filter);
+  void go_on_acting();
   void end_stream();
   bool shows(const FlowEntry& flow) const;
 
@@ -83,7 +87,9 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
   Kind kind_ = Kind::none;
   FlowFilter filter_;
   std::optional<std::uint32_t> next_flow_;  // where the walk goes on; none: it is done
-  PolicyPointer policy_;                    // whose rules are listed
+  ControlService::Action action_ = ControlService::Action::revoke;
+  ActionCounts acted_;
+  PolicyPointer policy_;  // whose rules are listed
   std::size_t next_rule_ = 0;
   std::optional<VarlinkReply> held_;  // kept back until it is known whether it is the last
   bool step_posted_ = false;

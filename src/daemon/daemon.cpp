@@ -54,7 +54,8 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
       policy_loaded_{started_},
       signals_{loop_, SIGTERM, SIGINT, SIGHUP},
       watchdog_{loop_},
-      engine_{engine_options(config), std::move(policy), &decide, &flow_memory_} {
+      engine_{engine_options(config), std::move(policy), &decide, &flow_memory_},
+      live_parts_{config} {
   open_kernel();
   control_ = std::make_unique<ControlServer>(
       loop_, ControlOptions{config_.socket, config_.socket_group, TOLLGATE_VERSION}, *this);
@@ -94,6 +95,24 @@ void Daemon::open_kernel() {
   });
 }
 
+// From here on the rules follow the interfaces and the sockets.
+void Daemon::keep_rules(const LiveRules& loaded) {
+  rules_ = std::make_unique<RulesetKeeper>(loop_, config_, backend_, loaded, clock_, log_);
+  rules_->want(live_parts_.rules());
+  gate_->tell_rules(
+      [this] {
+        if (live_parts_.interfaces(interfaces_->names()) && rules_) rules_->want(live_parts_.rules());
+      },
+      [this](std::span<const SocketAuthorized> sockets) {
+        bool changed = false;
+        for (const SocketAuthorized& socket : sockets) changed = live_parts_.socket(socket) || changed;
+        if (!changed) return;
+        // What the kernel accepts unasked is only heard of by its event.
+        gate_->follower().tell_new(!live_parts_.rules().sockets.empty());
+        if (rules_) rules_->want(live_parts_.rules());
+      });
+}
+
 void Daemon::on_adopted(bool whole) {
   // What could not be read goes on being carried by the kernel; it is just not listed yet.
   if (whole && engine_.counters().adopted > 0) {
@@ -108,8 +127,9 @@ void Daemon::on_adopted(bool whole) {
 }
 
 void Daemon::apply_rules() {
-  if (config_.ruleset == RulesetHandling::none) return;
-  const auto applied = apply_ruleset(config_);
+  live_parts_.interfaces(interfaces_->names());
+  if (config_.ruleset == RulesetHandling::none) return keep_rules(LiveRules{});
+  const auto applied = apply_ruleset(config_, live_parts_.rules());
   if (!applied.ok()) {
     std::string problem = "the rules could not be loaded: " + applied.error().message;
     if (rules_stay()) throw std::runtime_error{problem};
@@ -118,7 +138,7 @@ void Daemon::apply_rules() {
     throw std::runtime_error{problem};
   }
   backend_ = *applied;
-  rules_ = std::make_unique<RulesetKeeper>(loop_, config_, backend_, clock_, log_);
+  keep_rules(live_parts_.rules());
 }
 
 void Daemon::watch_lists(const std::set<std::string>& lists) {

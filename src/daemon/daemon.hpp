@@ -8,15 +8,18 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "child_task.hpp"
 #include "clock.hpp"
 #include "control_server.hpp"
 #include "gate.hpp"
+#include "invalid_count.hpp"
 #include "linux/huge_pages.hpp"
 #include "linux/interfaces.hpp"
 #include "linux/queue.hpp"
 #include "list_watch.hpp"
+#include "live_parts.hpp"
 #include "log_sink.hpp"
 #include "ruleset_keeper.hpp"
 #include "service_manager.hpp"
@@ -46,6 +49,7 @@ class Daemon final : public ControlService {
   Status status() override;
   std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit,
                                      const std::function<void(const FlowEntry&)>& each) override;
+  Acted act(Action action, const FlowFilter& filter, std::uint32_t from, std::uint32_t limit) override;
   PolicyPointer policy() override;
   Diagnostics reload() override;
   Explanation explain(const ExplainRequest& request) override;
@@ -55,6 +59,8 @@ class Daemon final : public ControlService {
   void open_kernel();
   void on_adopted(bool whole);
   void apply_rules();
+  std::vector<std::string> lacking() const;
+  void keep_rules(const LiveRules& loaded);
   bool rules_stay() const;
   void watch_lists(const std::set<std::string>& lists);
   void wait_for_signal();
@@ -87,7 +93,9 @@ class Daemon final : public ControlService {
   std::optional<SocketDiag> sockets_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<ControlServer> control_;
-  std::unique_ptr<RulesetKeeper> rules_;  // when they are ours to keep
+  LiveParts live_parts_;
+  InvalidCount invalid_;
+  std::unique_ptr<RulesetKeeper> rules_;  // from the loading of the rules to the stop
   std::unique_ptr<ListWatch> lists_;
   std::unique_ptr<ChildTask> removal_;
 };

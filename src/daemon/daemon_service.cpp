@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the control socket asks of the daemon.
 #include "daemon.hpp"
+#include "linux/rule_counter.hpp"
 #include "tollgate/control/flow_entry.hpp"
 
 namespace tollgate {
@@ -16,7 +17,31 @@ std::map<std::string, std::uint64_t> by_name(const EnumCounters<Enum>& counters)
   return named;
 }
 
+// The pressure step that is in force.
+std::uint64_t idle_percent(const FlowTable& flows) {
+  const std::uint32_t step = flows.pressure();
+  return step == 0 ? 100 : flows.limits().pressure[step - 1].idle;
+}
+
 }  // namespace
+
+// What was looked for and not found, and what stands in for it.
+std::vector<std::string> Daemon::lacking() const {
+  std::vector<std::string> lacking;
+  if (config_.backend == Backend::automatic && backend_ == Backend::iptables) {
+    lacking.emplace_back("queue in nftables (CONFIG_NFT_QUEUE): the rules are those of iptables");
+  }
+  if (config_.mark_path == MarkPath::automatic && queue_->mark_path() == MarkPath::packet) {
+    lacking.emplace_back(
+        "conntrack data with queued packets (CONFIG_NETFILTER_NETLINK_GLUE_CT): verdicts go by the packet's "
+        "mark");
+  }
+  if (!gate_->follower().can_tear_down()) {
+    lacking.emplace_back(
+        "sockets that end on demand (CONFIG_INET_DIAG_DESTROY): what is cut ends with its next packet");
+  }
+  return lacking;
+}
 
 Status Daemon::status() {
   const EngineCounters& counted = engine_.counters();
@@ -36,12 +61,29 @@ Status Daemon::status() {
   status.flows.active = flows.size() - flows.ended() - engine_.pending_flows();
   status.flows.limit = flows.limits().max_flows;
   status.flows.evicted = counted.evicted;
+  status.flows.adopted = counted.adopted;
+  status.flows.idle_percent = idle_percent(flows);
   status.queue.received = queue.received;
   status.queue.verdicts = by_name(counted.verdicts);
   status.queue.kernel_dropped = queue.kernel_dropped;
   status.queue.user_dropped = queue.user_dropped;
   status.queue.enobufs = queue.enobufs;
   status.queue.pending_packets = engine_.pending_packets();
+  if (const auto load = gate_->follower().load()) {
+    status.conntrack.entries = load->entries;
+    if (load->limit > 0) status.conntrack.limit = load->limit;
+    status.conntrack.dropped = load->dropped;
+  }
+  status.conntrack.events = followed.conntrack_events;
+  status.conntrack.resyncs = followed.table_readings;
+  status.sockets.events = followed.socket_events;
+  status.sockets.destroyed = followed.torn_down;
+  status.conntrack.invalid = invalid_.update(invalid_packets(backend_));
+  status.lacking = lacking();
+  if (!status.conntrack.invalid && config_.ruleset == RulesetHandling::apply) {
+    status.lacking.emplace_back("counters that can be read (iptables-legacy): INVALID is not counted");
+  }
+  status.sockets.authorized = live_parts_.rules().sockets.size();
   status.malformed = by_name(counted.malformed);
   status.reasons = by_name(counted.reasons);
   status.log = {log_.written(), log_.suppressed()};
@@ -61,6 +103,8 @@ Status Daemon::status() {
       {"control_dropped", control_->counters().dropped},
       {"control_malformed", control_->counters().malformed},
       {"control_accept", control_->counters().accept_errors},
+      {"sockets_refused", live_parts_.sockets_refused()},
+      {"interfaces_sharing", live_parts_.interfaces_sharing()},
       {"ruleset_restored", rules_ ? rules_->restored() : 0},
       {"ruleset_lost", rules_ ? rules_->failed() : 0},
   };
@@ -71,6 +115,33 @@ std::optional<std::uint32_t> Daemon::flows(std::uint32_t from, std::uint32_t lim
                                            const std::function<void(const FlowEntry&)>& each) {
   return engine_.flows().scan(from, limit,
                               [&](FlowIndex, const Flow& flow) { each(describe(engine_, flow)); });
+}
+
+// The engine says which flows it took back or cut, the kernel what came of it: it does both before they
+// return.
+ControlService::Acted Daemon::act(Action action, const FlowFilter& filter, std::uint32_t from,
+                                  std::uint32_t limit) {
+  Acted acted;
+  std::vector<FlowRef> refs;
+  acted.next = engine_.flows().scan(from, limit, [&](FlowIndex place, const Flow& flow) {
+    if (filter.matches(describe(engine_, flow))) refs.push_back({place, flow.id});
+  });
+  if (refs.empty()) return acted;
+  const FollowerCounters before = gate_->follower().counters();
+  const Event event = action == Action::kill ? Event{FlowsKilled{refs}} : Event{FlowsRevoked{refs}};
+  const ByHand did = gate_->by_hand(event);
+  const FollowerCounters after = gate_->follower().counters();
+  acted.counts.matched = refs.size();
+  acted.counts.changed = did.flows;
+  acted.counts.waiting = did.waiting;
+  acted.counts.untouched = did.untouched;
+  acted.counts.marks_set = after.marks.done - before.marks.done;
+  acted.counts.marks_gone = after.marks.gone - before.marks.gone;
+  acted.counts.sockets_destroyed = after.torn_down - before.torn_down;
+  acted.counts.sockets_gone = after.tear_down_gone - before.tear_down_gone;
+  acted.counts.failed =
+      after.marks.failed - before.marks.failed + after.tear_down_failed - before.tear_down_failed;
+  return acted;
 }
 
 PolicyPointer Daemon::policy() { return engine_.policy_pointer(); }

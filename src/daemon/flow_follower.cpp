@@ -186,6 +186,7 @@ void FlowFollower::look_at_load() {
 
 FollowerCounters FlowFollower::counters() const {
   FollowerCounters counters = counters_;
+  counters.table_readings = table_.readings();
   counters.table_failures = table_.failures();
   return counters;
 }

@@ -30,6 +30,7 @@ struct FollowerCounters {
   std::uint64_t tear_down_gone = 0;    // that were gone already, or not this machine's
   std::uint64_t tear_down_failed = 0;  // the kernel refused: the next packet is answered by a reset
   std::uint64_t probes = 0, probe_errors = 0;
+  std::uint64_t table_readings = 0;  // since the one at start
   std::uint64_t table_failures = 0;  // readings of the table that could not be finished
 };
 

@@ -51,6 +51,15 @@ void Gate::turn(const std::function<void(const Deliver&)>& events) {
   arm_timer();
 }
 
+ByHand Gate::by_hand(const Event& event) {
+  const Time now = parts_.clock.now();
+  parts_.engine.handle(event, now, effects_);
+  const ByHand did = effects_.by_hand;
+  carry_out();
+  arm_timer();
+  return did;
+}
+
 void Gate::wait_for_packets() {
   queue_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code error) {
     if (error) return;
@@ -78,6 +87,7 @@ void Gate::wait_for_interfaces() {
   interfaces_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code error) {
     if (error) return;
     parts_.interfaces.receive();
+    interfaces_changed_();
     wait_for_interfaces();
   });
 }
@@ -87,6 +97,7 @@ void Gate::carry_out() {
   parts_.queue.send();
   // After the verdicts: only then does conntrack's table hold the flows whose marks are set.
   follower_.carry_out(effects_);
+  if (!effects_.sockets.empty()) sockets_changed_(effects_.sockets);
   for (const Record& record : effects_.records) parts_.log.record(record);
   for (const FlowChanged& change : effects_.changes) publish_(change);
   effects_.clear();

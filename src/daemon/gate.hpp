@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 
 #include "clock.hpp"
@@ -40,10 +41,19 @@ class Gate {
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
+  // Who keeps the rules up to date hears what concerns them: interfaces that came or went, and (once)
+  // all sockets that one turn authorized or withdrew.
+  void tell_rules(std::function<void()> interfaces_changed,
+                  std::function<void(std::span<const SocketAuthorized>)> sockets_changed) {
+    interfaces_changed_ = std::move(interfaces_changed);
+    sockets_changed_ = std::move(sockets_changed);
+  }
   // From here on packets are answered whenever the loop runs.
   void start();
   // An event that comes from elsewhere.
   void handle(const Event& event);
+  // FlowsRevoked, FlowsKilled: what the engine says that it did.
+  ByHand by_hand(const Event& event);
   // What the kernel does by itself, and what is done to it.
   FlowFollower& follower() { return follower_; }
   // Lets the kernel queue nothing more and answers everything that waits there.
@@ -59,6 +69,8 @@ class Gate {
 
   Parts parts_;
   std::function<void(const FlowChanged&)> publish_;
+  std::function<void()> interfaces_changed_ = [] {};
+  std::function<void(std::span<const SocketAuthorized>)> sockets_changed_ = [](const auto&) {};
   boost::asio::posix::stream_descriptor queue_;
   boost::asio::posix::stream_descriptor interfaces_;
   boost::asio::steady_timer timer_;

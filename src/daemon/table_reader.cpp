@@ -138,6 +138,7 @@ ConntrackSeen TableReader::seen(const ConntrackEntry& entry) {
 void TableReader::finish(bool whole) {
   dump_.reset();
   if (!whole) ++failures_;
+  if (whole && !at_start_) ++readings_;
   // At start nobody waits for a table that cannot be read: it is tried again like any other.
   at_start_ = false;
   if (auto done = std::exchange(done_, nullptr)) done(whole);

@@ -58,6 +58,7 @@ class TableReader {
   // While it is being read: once more, afterwards. A reading that fails is tried again.
   void read();
   bool reading() const { return dump_.has_value(); }
+  std::uint64_t readings() const { return readings_; }  // finished, without that at start
   std::uint64_t failures() const { return failures_; }
 
  private:
@@ -78,7 +79,7 @@ class TableReader {
   bool again_ = false;
   bool waiting_ = false;  // for the end of the pause
   std::optional<std::chrono::steady_clock::time_point> begun_;
-  std::uint64_t failures_ = 0;
+  std::uint64_t readings_ = 0, failures_ = 0;
 };
 
 }  // namespace tollgate

@@ -25,10 +25,14 @@ void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time n
   const bool fresh = flow.state == FlowState::pending;
   const bool same_verdict = !fresh && flow.verdict == verdict;
   const bool same = same_verdict && flow.rule == rule && flow.reason == decided.reason;
-  const std::optional<Verdict> old = fresh ? std::nullopt : std::optional{flow.verdict};
+  const std::optional<Before> old = fresh ? std::nullopt : std::optional<Before>{{flow.verdict, flow.rule}};
   if (cause != Cause::none) {
     counters_.reauthorized.add(cause);
     if (!same_verdict) counters_.changed.add(cause);
+    if (old) {
+      flows_.detail(index).cause = cause;
+      flows_.detail(index).old_verdict = old->verdict;
+    }
   }
   flow.verdict = verdict;
   flow.rule = rule;
@@ -136,7 +140,7 @@ void Engine::changed(FlowChanged::Kind kind, const Flow& flow, Effects& effects)
   if (watched_) effects.changes.push_back({kind, flow});
 }
 
-void Engine::record(const Flow& flow, Cause cause, std::optional<Verdict> old, Time now,
+void Engine::record(const Flow& flow, Cause cause, std::optional<Before> old, Time now,
                     Effects& effects) const {
   Record entry;
   entry.time = now;
@@ -145,7 +149,10 @@ void Engine::record(const Flow& flow, Cause cause, std::optional<Verdict> old, T
   entry.direction = flow.direction;
   entry.verdict = flow.verdict;
   entry.cause = cause;
-  if (cause != Cause::none) entry.old_verdict = old;
+  if (cause != Cause::none && old) {
+    entry.old_verdict = old->verdict;
+    entry.old_rule = rule_name(old->rule);
+  }
   entry.reason = flow.reason;
   entry.stage = flow.stage;
   entry.rule = rule_name(flow.rule);

@@ -50,6 +50,17 @@ std::string why(const Record& record) {
   return text;
 }
 
+// `, was permanent-accept by rule "web" (policy)`, `, again (restart)`.
+std::string history(const Record& record) {
+  if (record.cause == Cause::none) return {};
+  std::string text = ", again";
+  if (record.old_verdict) {
+    text = ", was " + std::string{to_string(*record.old_verdict)};
+    if (!record.old_rule.empty()) text += " by rule " + in_quotes(record.old_rule);
+  }
+  return text + " (" + std::string{to_string(record.cause)} + ")";
+}
+
 class Fields {
  public:
   void add(std::string_view name, std::string_view value) { list_.emplace_back(name, std::string{value}); }
@@ -89,7 +100,7 @@ std::string to_line(const Record& record) {
   line += record.reason == Reason::unparsed ? std::string{"packet"} : record.tuple.to_string();
   if (!record.interface.empty()) line += ' ' + record.interface;
   if (record.uid.is_known()) line += " uid " + std::to_string(*record.uid);
-  line += ", " + why(record);
+  line += ", " + why(record) + history(record);
   if (!record.detail.empty()) line += ": " + record.detail;
   return line;
 }
@@ -108,6 +119,9 @@ std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& re
   if (record.flow.value != 0) fields.add_number("TOLLGATE_FLOW", record.flow.value);
   if (record.generation.value != 0) fields.add_number("TOLLGATE_GENERATION", record.generation.value);
   fields.add_if("TOLLGATE_DETAIL", record.detail);
+  if (record.cause != Cause::none) fields.add("TOLLGATE_CAUSE", to_string(record.cause));
+  if (record.old_verdict) fields.add("TOLLGATE_OLD_VERDICT", to_string(*record.old_verdict));
+  fields.add_if("TOLLGATE_OLD_RULE", record.old_rule);
   return fields.take();
 }
 

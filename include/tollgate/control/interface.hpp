@@ -34,11 +34,17 @@ struct Explain {
   ExplainRequest flow;
 };
 struct GetRules {};
+struct Revoke {
+  FlowFilter filter;
+};
+struct Kill {
+  FlowFilter filter;
+};
 }  // namespace request
 
-using Request =
-    std::variant<request::GetInfo, request::GetInterfaceDescription, request::Status, request::ListFlows,
-                 request::WatchFlows, request::Reload, request::Explain, request::GetRules>;
+using Request = std::variant<request::GetInfo, request::GetInterfaceDescription, request::Status,
+                             request::ListFlows, request::WatchFlows, request::Reload, request::Explain,
+                             request::GetRules, request::Revoke, request::Kill>;
 
 // everything: root, the daemon's own user, members of the group. own_flows: everybody else.
 enum class Access : std::uint8_t { own_flows, everything };

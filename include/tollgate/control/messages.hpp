@@ -32,6 +32,8 @@ struct Status {
   } policy;
   struct Flows {
     std::uint64_t active = 0, ended = 0, pending = 0, limit = 0, evicted = 0;
+    std::uint64_t adopted = 0;         // were there before the daemon, or came without being asked about
+    std::uint64_t idle_percent = 100;  // of the idle times that are in force; less when the table fills
   } flows;
   struct Queue {
     std::uint64_t received = 0;
@@ -41,6 +43,19 @@ struct Status {
     std::uint64_t enobufs = 0;         // times that the kernel told us so
     std::uint64_t pending_packets = 0;
   } queue;
+  struct ConntrackState {
+    std::optional<std::uint64_t> entries, limit;  // of its table; none when the kernel does not say
+    std::uint64_t dropped = 0;                    // packets for which it had no room
+    std::optional<std::uint64_t> invalid;  // packets that met the rule for INVALID; none: not to be read
+    std::uint64_t events = 0;
+    std::uint64_t resyncs = 0;  // times that its whole table was read after start
+  } conntrack;
+  struct Sockets {
+    std::uint64_t events = 0;      // local sockets that were closed
+    std::uint64_t destroyed = 0;   // by us
+    std::uint64_t authorized = 0;  // whose new flows nobody is asked about, now
+  } sockets;
+  std::vector<std::string> lacking;                // what this kernel lacks, and what is lost by it
   std::map<std::string, std::uint64_t> malformed;  // by reason; those that are 0 too
   std::map<std::string, std::uint64_t> reasons;    // packets by why they got their verdict
   struct Log {
@@ -65,6 +80,9 @@ struct FlowEntry {
   std::string rule;                    // "" when none decided
   std::string stage;
   std::string reason;
+  // When it was decided again: why, and the verdict before; "" and none when it never was.
+  std::string cause;
+  std::optional<std::string> old_verdict;
   std::string state;  // "pending" "inspecting" "active" "ended"
   bool adopted = false;
   double first_seen = 0;  // Unix seconds
@@ -89,11 +107,32 @@ struct FlowEvent {
 
 // Empty fields match every flow.
 struct FlowFilter {
+  std::optional<std::vector<std::uint64_t>> ids;  // any of these; at most kMostIds
   std::optional<std::string> protocol, direction, verdict, state, rule;
   std::optional<std::string> address;  // either end; an address or a network
   std::optional<std::uint16_t> port;   // either end
+  std::optional<std::string> destination;
+  std::optional<std::uint16_t> destination_port;
   std::optional<std::uint32_t> uid;
   bool matches(const FlowEntry& flow) const;
+  bool empty() const { return *this == FlowFilter{}; }
+  friend bool operator==(const FlowFilter&, const FlowFilter&) = default;
+};
+inline constexpr std::size_t kMostIds = 1000;
+
+// What Revoke and Kill did, in numbers.
+struct ActionCounts {
+  std::uint64_t matched = 0;            // flows that the filter fits
+  std::uint64_t changed = 0;            // of them: taken back, or cut
+  std::uint64_t waiting = 0;            // of those: still waited for their first decision (Kill)
+  std::uint64_t untouched = 0;          // ended, cut already, or still waiting (Revoke)
+  std::uint64_t marks_set = 0;          // entries of conntrack whose mark was written
+  std::uint64_t marks_gone = 0;         // … that conntrack had no more
+  std::uint64_t sockets_destroyed = 0;  // local sockets
+  std::uint64_t sockets_gone = 0;       // … that were closed already
+  std::uint64_t failed = 0;             // marks and sockets that the kernel refused
+  ActionCounts& operator+=(const ActionCounts& more);
+  friend bool operator==(const ActionCounts&, const ActionCounts&) = default;
 };
 
 struct ExplainRequest {
@@ -130,6 +169,7 @@ boost::json::value to_json(const Status& status);
 boost::json::value to_json(const FlowEntry& flow);
 boost::json::value to_json(const FlowEvent& event);
 boost::json::value to_json(const FlowFilter& filter);
+boost::json::value to_json(const ActionCounts& counts);
 boost::json::value to_json(const ExplainRequest& request);
 boost::json::value to_json(const Explanation& explanation);
 boost::json::value to_json(const RuleEntry& rule);
@@ -146,6 +186,7 @@ Result<Status, std::string> status_from_json(const boost::json::value& value);
 Result<Status::PolicyState, std::string> policy_state_from_json(const boost::json::value& value);
 Result<FlowEntry, std::string> flow_from_json(const boost::json::value& value);
 Result<FlowEvent, std::string> event_from_json(const boost::json::value& value);
+Result<ActionCounts, std::string> counts_from_json(const boost::json::value& value);
 Result<Explanation, std::string> explanation_from_json(const boost::json::value& value);
 Result<RuleEntry, std::string> rule_from_json(const boost::json::value& value);
 Result<Diagnostics, std::string> diagnostics_from_json(const boost::json::value& value);

@@ -27,6 +27,13 @@ class ControlService {
   virtual PolicyPointer policy() = 0;
   // Empty when the new policy is in force; else why the old one stays.
   virtual Diagnostics reload() = 0;
+  // As `flows`, but does this to those that the filter fits. `next` is where to go on.
+  enum class Action : std::uint8_t { revoke, kill };
+  struct Acted {
+    std::optional<std::uint32_t> next;
+    ActionCounts counts;
+  };
+  virtual Acted act(Action action, const FlowFilter& filter, std::uint32_t from, std::uint32_t limit) = 0;
   virtual Explanation explain(const ExplainRequest& request) = 0;
   // Somebody watches flows (or nobody does any more): until told otherwise, publish changes.
   virtual void watch(bool on) = 0;

@@ -157,7 +157,12 @@ class Engine {
   Evidence evidence(const Flow& flow) const;
   std::uint32_t rule_number(std::uint32_t policy_rule);
   void changed(FlowChanged::Kind kind, const Flow& flow, Effects& effects) const;
-  void record(const Flow& flow, Cause cause, std::optional<Verdict> old, Time now, Effects& effects) const;
+  // What was in force before a decision.
+  struct Before {
+    Verdict verdict = Verdict::accept;
+    std::uint32_t rule = kNoRule;
+  };
+  void record(const Flow& flow, Cause cause, std::optional<Before> old, Time now, Effects& effects) const;
 
   // The life of a flow, in engine_lifetime.cpp.
   FlowIndex find(const ConntrackEntry& entry) const;

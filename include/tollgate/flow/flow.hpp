@@ -76,6 +76,8 @@ struct FlowDetail {
   std::uint32_t former = 0;   // the same of the flow that had this tuple before it; 0: none known
   std::uint32_t expires = 0;  // when conntrack would forget it, as last heard, in Unix seconds; 0: unheard
   std::uint32_t round = 0;    // the last reading of conntrack's table that saw it
+  Cause cause = Cause::none;  // of the last decision, when it was not the first
+  Verdict old_verdict = Verdict::accept;  // before it; meaningful with a cause
 
   // The table's own: the UDP flows of one local port.
   FlowIndex port_previous = kNoFlow;

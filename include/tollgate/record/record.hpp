@@ -23,9 +23,10 @@ struct Record {
   FiveTuple tuple;  // default when unparsed
   Direction direction = Direction::outbound;
   Verdict verdict = Verdict::accept;
-  // A reauthorization says what made it, and the verdict before it.
+  // A decision taken again says what made it, and what was in force before it.
   Cause cause = Cause::none;
   std::optional<Verdict> old_verdict;
+  std::string old_rule;  // name; empty when none had decided
   Reason reason = Reason::rule;
   Stage stage = Stage::none;
   std::string rule;  // name; empty when none decided
@@ -37,12 +38,14 @@ struct Record {
 };
 
 // A line for people, readable on its own:
-// "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000, rule \"no web\" (link)".
+// "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000, rule \"no web\" (link)", and
+// when it was decided again ", was permanent-accept by rule \"web\" (policy)".
 std::string to_line(const Record& record);
 // Journal fields (systemd.journal-fields(7)): TOLLGATE_VERDICT, TOLLGATE_RULE, TOLLGATE_STAGE,
 // TOLLGATE_REASON, TOLLGATE_DIRECTION, TOLLGATE_PROTOCOL, TOLLGATE_SOURCE, TOLLGATE_SOURCE_PORT,
 // TOLLGATE_DESTINATION, TOLLGATE_DESTINATION_PORT, TOLLGATE_INTERFACE, TOLLGATE_UID, TOLLGATE_GID,
-// TOLLGATE_FLOW, TOLLGATE_GENERATION, TOLLGATE_DETAIL; for ICMP instead of the ports
+// TOLLGATE_FLOW, TOLLGATE_GENERATION, TOLLGATE_DETAIL; of a decision taken again TOLLGATE_CAUSE,
+// TOLLGATE_OLD_VERDICT, TOLLGATE_OLD_RULE; for ICMP instead of the ports
 // TOLLGATE_ICMP_TYPE, TOLLGATE_ICMP_CODE, TOLLGATE_ICMP_ID. Those that do not apply are left out.
 std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& record);
 

@@ -107,9 +107,11 @@ TEST_CASE("flows collects replies until the last, and passes its filter on") {
   const boost::json::value flows = boost::json::parse(ran.out);
   REQUIRE(flows.as_array().size() == 3);
   CHECK(flows.at(2).at("id") == 3);
-  CHECK(ran.call ==
-        R"({"method":"io.tollgate.ListFlows","parameters":{"filter":{"protocol":"tcp","direction":null,)"
-        R"("verdict":null,"state":null,"rule":null,"address":null,"port":443,"uid":0}},"more":true})");
+  CHECK(
+      ran.call ==
+      R"({"method":"io.tollgate.ListFlows","parameters":{"filter":{"ids":null,"protocol":"tcp","direction":null,)"
+      R"("verdict":null,"state":null,"rule":null,"address":null,"port":443,"destination":null,)"
+      R"("destination_port":null,"uid":0}},"more":true})");
 }
 
 TEST_CASE("flows of an empty table") {
@@ -148,6 +150,40 @@ TEST_CASE("explain asks the daemon") {
         R"({"method":"io.tollgate.Explain","parameters":{"direction":"outbound","protocol":"tcp",)"
         R"("source":"0.0.0.0","destination":"10.0.0.2","source_port":0,"destination_port":53,"interface":"",)"
         R"("uid":5,"gid":null}})");
+}
+
+TEST_CASE("revoke and kill name flows, say what came of it, and exit 1 when there was none") {
+  const VarlinkReply done{to_json(samples::counts()).as_object(), false, ""};
+  const Ran killed = ask(serialize(done), {"kill", "7", "8", "--json"});
+  CHECK(killed.status == 0);
+  CHECK(boost::json::parse(killed.out) == to_json(samples::counts()));
+  CHECK(
+      killed.call ==
+      R"({"method":"io.tollgate.Kill","parameters":{"filter":{"ids":[7,8],"protocol":null,"direction":null,)"
+      R"("verdict":null,"state":null,"rule":null,"address":null,"port":null,"destination":null,)"
+      R"("destination_port":null,"uid":null},"all":false}})");
+  const Ran none = ask(reply(to_json(ActionCounts{}).as_object()), {"revoke", "--all"});
+  CHECK(none.status == 1);
+  CHECK(none.out.starts_with("0 flows match: "));
+  CHECK(none.call.starts_with(R"({"method":"io.tollgate.Revoke","parameters":{"filter":{"ids":null,)"));
+  CHECK(none.call.ends_with(R"("all":true}})"));
+}
+
+TEST_CASE("a destination is an address, a network, a port, or both") {
+  const auto asks_for = [](const std::string& destination) {
+    const Ran ran = ask(reply({}), {"flows", "--destination", destination});
+    const boost::json::value filter = boost::json::parse(ran.call).at("parameters").at("filter");
+    return boost::json::serialize(filter.at("destination")) + " " +
+           boost::json::serialize(filter.at("destination_port"));
+  };
+  CHECK(asks_for("10.0.0.1") == "\"10.0.0.1\" null");
+  CHECK(asks_for("10.0.0.0/8") == "\"10.0.0.0/8\" null");
+  CHECK(asks_for("10.0.0.1:443") == "\"10.0.0.1\" 443");
+  CHECK(asks_for("10.0.0.0/8:443") == "\"10.0.0.0/8\" 443");
+  CHECK(asks_for("2001:db8::1") == "\"2001:db8::1\" null");
+  CHECK(asks_for("[2001:db8::1]") == "\"2001:db8::1\" null");
+  CHECK(asks_for("[2001:db8::1]:443") == "\"2001:db8::1\" 443");
+  CHECK(asks_for(":443") == "null 443");
 }
 
 TEST_CASE("what may not be asked is 4") {

@@ -34,14 +34,18 @@ TEST_CASE("output: status") {
         "tollgate 0.1.0, up 12 s\n"
         "policy     generation 3, 17 rules, loaded 2023-11-14 22:13:20\n"
         "rules      nft, verdicts by conntrack mark, fail closed\n"
-        "flows      11 active, 2 ended, 1 pending, 4 evicted; limit 262144\n"
+        "flows      11 active, 2 ended, 1 pending, 6 adopted, 4 evicted; limit 262144, idle times shortened "
+        "to 50 %\n"
         "queue      100 packets received, 5 waiting\n"
         "lost       1 queue full, 2 socket full, ENOBUFS 3 times\n"
+        "conntrack  300 entries of 65536, 1 packets without room, 13 INVALID, 400 events, 2 resyncs\n"
+        "sockets    500 closed, 3 destroyed, 4 authorized for any peer\n"
         "verdicts   accept 90, permanent-drop 10\n"
         "reasons    rule 80\n"
         "malformed  version 6\n"
         "log        70 records written, 7 suppressed\n"
-        "errors     verdict 1\n");
+        "errors     verdict 1\n"
+        "lacking    SOCK_DESTROY: programs hear of a cut by the next packet\n");
 }
 
 TEST_CASE("output: status as JSON") {
@@ -51,9 +55,12 @@ TEST_CASE("output: status as JSON") {
       printed.out.str() ==
       R"({"version":"0.1.0","uptime_seconds":1.25E1,"backend":"nft","mark_path":"conntrack","fail":"closed",)"
       R"("policy":{"generation":3,"rules":17,"loaded":1.70000000025E9},)"
-      R"("flows":{"active":11,"ended":2,"pending":1,"limit":262144,"evicted":4},)"
+      R"("flows":{"active":11,"ended":2,"pending":1,"limit":262144,"evicted":4,"adopted":6,"idle_percent":50},)"
       R"("queue":{"received":100,"verdicts":{"accept":90,"permanent-drop":10},"kernel_dropped":1,)"
-      R"("user_dropped":2,"enobufs":3,"pending_packets":5},"malformed":{"truncated":0,"version":6},)"
+      R"("user_dropped":2,"enobufs":3,"pending_packets":5},"conntrack":{"entries":300,"limit":65536,)"
+      R"("dropped":1,"invalid":13,"events":400,"resyncs":2},"sockets":{"events":500,"destroyed":3,"authorized":4},)"
+      R"("lacking":["SOCK_DESTROY: programs hear of a cut by the next packet"],)"
+      R"("malformed":{"truncated":0,"version":6},)"
       R"("reasons":{"rule":80},"log":{"written":70,"suppressed":7},"errors":{"verdict":1}})"
       "\n");
 }
@@ -81,7 +88,7 @@ TEST_CASE("output: flows") {
         "ID  STATE    VERDICT           DIRECTION  PROTOCOL  SOURCE         DESTINATION             INTERFACE"
         "   UID  RULE\n"
         "42  active   permanent-accept  outbound   tcp       10.0.0.1:4711  [2001:db8::1]:443       eth0     "
-        "  1000  web\n"
+        "  1000  web, adopted, was permanent-block (policy)\n"
         "43  pending  -                 inbound    icmp      10.0.0.2       10.0.0.1 type 8 code 0\n");
 }
 
@@ -109,11 +116,36 @@ TEST_CASE("output: a change is a line") {
   kTextOutput.change(printed.page, {"present", samples::pending_flow()});
   CHECK(printed.out.str() ==
         "22:13:21 ended   permanent-accept outbound tcp 10.0.0.1:4711 > [2001:db8::1]:443 eth0 uid 1000, "
-        "rule \"web\"\n"
+        "rule \"web\", was permanent-block (policy)\n"
         "22:13:22 present pending inbound icmp 10.0.0.2 > 10.0.0.1 type 8 code 0\n");
   Printed json;
   kJsonOutput.change(json.page, {"ended", samples::flow()});
   CHECK(boost::json::parse(json.out.str()) == to_json(FlowEvent{"ended", samples::flow()}));
+}
+
+TEST_CASE("output: what was done by hand") {
+  Printed revoked, killed, json;
+  kTextOutput.revoked(revoked.page, {1, 1, 0, 0, 1, 0, 0, 0, 0});
+  CHECK(revoked.out.str() ==
+        "1 flow matches: 1 asked again at the next packet, 0 ended or waiting\n"
+        "conntrack  1 mark reset, 0 gone already\n");
+  kTextOutput.killed(killed.page, samples::counts());
+  CHECK(killed.out.str() ==
+        "9 flows match: 8 cut, of which 7 still waited, 1 ended or cut before\n"
+        "conntrack  6 marks set, 5 gone already\n"
+        "sockets    4 destroyed, 3 gone already\n"
+        "kernel     refused 2\n");
+  kJsonOutput.killed(json.page, samples::counts());
+  CHECK(boost::json::parse(json.out.str()) == to_json(samples::counts()));
+}
+
+TEST_CASE("output: a status that the kernel gives less for") {
+  Printed printed;
+  kTextOutput.status(printed.page, Status{});
+  CHECK(printed.out.str().find(
+            "conntrack  entries unknown, 0 packets without room, uncounted INVALID, 0 events, "
+            "0 resyncs\n") != std::string::npos);
+  CHECK(printed.out.str().find("idle times whole\n") != std::string::npos);
 }
 
 TEST_CASE("output: reload") {

@@ -59,6 +59,8 @@ TEST_CASE("what is sent is what the interface says") {
   check_type(to_json(RuleEntry{"web", "a.toml", 3, "accept", "link"}), "Rule");
   check_reply(to_json(samples::status()), "Status");
   check_reply(to_json(samples::explanation()), "Explain");
+  check_reply(to_json(samples::counts()), "Revoke");
+  check_reply(to_json(samples::counts()), "Kill");
   check_reply(to_json(FlowEvent{"opened", samples::flow()}), "WatchFlows");
   check_reply({{"policy", to_json(samples::status()).at("policy")}}, "Reload");
 
@@ -128,6 +130,28 @@ TEST_CASE("routing: errors in their order") {
        varlink_error::invalid_parameter, R"({"parameter":"x","message":"no such member"})"},
       {R"({"method":"io.tollgate.Status","upgrade":true})", Access::everything,
        varlink_error::method_not_implemented, R"({"method":"Status"})"},
+      {R"({"method":"io.tollgate.Kill","parameters":{"filter":{"ids":[7]}}})", Access::own_flows,
+       varlink_error::permission_denied, "{}"},
+      {R"({"method":"io.tollgate.Revoke","parameters":{"all":true}})", Access::own_flows,
+       varlink_error::permission_denied, "{}"},
+      {R"({"method":"io.tollgate.Kill","parameters":{"filter":{"ids":[7]}}})", Access::everything, "", ""},
+      {R"({"method":"io.tollgate.Kill","parameters":{"all":true}})", Access::everything, "", ""},
+      {R"({"method":"io.tollgate.Revoke","parameters":{"all":true,"filter":null}})", Access::everything, "",
+       ""},
+      {R"({"method":"io.tollgate.Kill"})", Access::everything, varlink_error::invalid_parameter,
+       R"({"parameter":"filter","message":"names no flow; for every flow set all"})"},
+      {R"({"method":"io.tollgate.Kill","parameters":{"filter":{},"all":false}})", Access::everything,
+       varlink_error::invalid_parameter,
+       R"({"parameter":"filter","message":"names no flow; for every flow set all"})"},
+      {R"({"method":"io.tollgate.Revoke","parameters":{"filter":{"ids":[7]},"all":true}})",
+       Access::everything, varlink_error::invalid_parameter,
+       R"({"parameter":"all","message":"goes without a filter"})"},
+      {R"({"method":"io.tollgate.Revoke","parameters":{"all":1}})", Access::everything,
+       varlink_error::invalid_parameter, R"({"parameter":"all","message":"not true or false"})"},
+      {R"({"method":"io.tollgate.Revoke","parameters":{"filter":{"destination":"10.0.0.1/8"}}})",
+       Access::everything, varlink_error::invalid_parameter,
+       R"({"parameter":"filter.destination","message":"not an address, nor a network like 10.0.0.0/8 without )"
+       R"(host bits"})"},
       {R"({"method":"org.varlink.service.GetInterfaceDescription"})", Access::own_flows,
        varlink_error::invalid_parameter, R"({"parameter":"interface","message":"not a string"})"},
   };

@@ -30,6 +30,7 @@ TEST_CASE("what is written is read back") {
   check_same(event_from_json(to_json(event)), to_json(event));
   check_same(filter_from_json(to_json(samples::filter())), to_json(samples::filter()));
   check_same(filter_from_json(to_json(FlowFilter{})), to_json(FlowFilter{}));
+  check_same(counts_from_json(to_json(samples::counts())), to_json(samples::counts()));
   check_same(explain_from_json(to_json(samples::explain_request())), to_json(samples::explain_request()));
   check_same(explanation_from_json(to_json(samples::explanation())), to_json(samples::explanation()));
   const RuleEntry rule{"web", "a.toml", 7, "block", "link"};
@@ -39,13 +40,14 @@ TEST_CASE("what is written is read back") {
 }
 
 TEST_CASE("a flow as JSON, word for word") {
-  CHECK(boost::json::serialize(to_json(samples::pending_flow())) ==
-        R"({"id":43,"protocol":"icmp","direction":"inbound","source":"10.0.0.2","source_port":0,)"
-        R"("destination":"10.0.0.1","destination_port":0,"icmp_id":77,"icmp_type":8,"icmp_code":0,)"
-        R"("interface":"","uid":null,"verdict":null,"rule":"","stage":"none","reason":"","state":"pending",)"
-        R"("adopted":false,"first_seen":1.700000002E9,"last_active":1.700000002E9,"generation":3,)"
-        R"("packets":0,"bytes":0,"domain":null,"domain_source":null,"name_mismatch":false,"sni":null,)"
-        R"("alpn":[],"protocol_seen":null,"encrypted":null})");
+  CHECK(
+      boost::json::serialize(to_json(samples::pending_flow())) ==
+      R"({"id":43,"protocol":"icmp","direction":"inbound","source":"10.0.0.2","source_port":0,)"
+      R"("destination":"10.0.0.1","destination_port":0,"icmp_id":77,"icmp_type":8,"icmp_code":0,)"
+      R"("interface":"","uid":null,"verdict":null,"rule":"","stage":"none","reason":"","cause":"","old_verdict":null,"state":"pending",)"
+      R"("adopted":false,"first_seen":1.700000002E9,"last_active":1.700000002E9,"generation":3,)"
+      R"("packets":0,"bytes":0,"domain":null,"domain_source":null,"name_mismatch":false,"sni":null,)"
+      R"("alpn":[],"protocol_seen":null,"encrypted":null})");
 }
 
 TEST_CASE("numbers keep all their bits") {
@@ -76,6 +78,11 @@ TEST_CASE("a filter that makes no sense is refused, by name") {
       {R"({"state":"open"})", "state: not pending, inspecting, active or ended"},
       {R"({"address":"10.0.0.1/8"})",
        "address: not an address, nor a network like 10.0.0.0/8 without host bits"},
+      {R"({"destination":"x"})",
+       "destination: not an address, nor a network like 10.0.0.0/8 without host bits"},
+      {R"({"destination_port":65536})", "destination_port: not a whole number from 0 to 65535"},
+      {R"({"ids":7})", "ids: not an array"},
+      {R"({"ids":[1,-2]})", "ids[1]: not a whole number from 0 to 18446744073709551615"},
       {R"({"address":""})", "address: not an address, nor a network like 10.0.0.0/8 without host bits"},
   };
   for (const Case& one : cases) {
@@ -84,6 +91,13 @@ TEST_CASE("a filter that makes no sense is refused, by name") {
     REQUIRE_FALSE(read);
     CHECK(read.error() == one.error);
   }
+  FlowFilter many;
+  many.ids.emplace(kMostIds);
+  CHECK(filter_from_json(to_json(many)).ok());
+  many.ids->push_back(1);
+  const auto too_many = filter_from_json(to_json(many));
+  REQUIRE_FALSE(too_many);
+  CHECK(too_many.error() == "ids: more than 1000");
   const auto by_number = filter_from_json(json(R"({"protocol":"6"})"));
   REQUIRE(by_number);
   CHECK(by_number->protocol == "tcp");
@@ -139,6 +153,10 @@ TEST_CASE("each field of a filter decides") {
     return !filter.matches(flow);
   };
   CHECK(differs([](FlowFilter& f) { f.protocol = "udp"; }));
+  CHECK(differs([](FlowFilter& f) { f.ids = {41}; }));
+  CHECK(differs([](FlowFilter& f) { f.ids.emplace(); }));
+  CHECK(differs([](FlowFilter& f) { f.destination = "10.0.0.1"; }));  // its source
+  CHECK(differs([](FlowFilter& f) { f.destination_port = 4711; }));
   CHECK(differs([](FlowFilter& f) { f.direction = "inbound"; }));
   CHECK(differs([](FlowFilter& f) { f.verdict = "accept"; }));
   CHECK(differs([](FlowFilter& f) { f.state = "ended"; }));

@@ -14,8 +14,11 @@ inline Status status() {
   status.mark_path = "conntrack";
   status.fail = "closed";
   status.policy = {3, 17, 1700000000.25};
-  status.flows = {11, 2, 1, 262144, 4};
+  status.flows = {11, 2, 1, 262144, 4, 6, 50};
   status.queue = {100, {{"accept", 90}, {"permanent-drop", 10}}, 1, 2, 3, 5};
+  status.conntrack = {300, 65536, 1, 13, 400, 2};
+  status.sockets = {500, 3, 4};
+  status.lacking = {"SOCK_DESTROY: programs hear of a cut by the next packet"};
   status.malformed = {{"truncated", 0}, {"version", 6}};
   status.reasons = {{"rule", 80}};
   status.log = {70, 7};
@@ -38,6 +41,8 @@ inline FlowEntry flow() {
   flow.rule = "web";
   flow.stage = "link";
   flow.reason = "rule";
+  flow.cause = "policy";
+  flow.old_verdict = "permanent-block";
   flow.state = "active";
   flow.adopted = true;
   flow.first_seen = 1700000000.5;
@@ -74,6 +79,7 @@ inline FlowEntry pending_flow() {
 
 inline FlowFilter filter() {
   FlowFilter filter;
+  filter.ids = {41, 42};
   filter.protocol = "tcp";
   filter.direction = "outbound";
   filter.verdict = "permanent-accept";
@@ -81,9 +87,13 @@ inline FlowFilter filter() {
   filter.rule = "web";
   filter.address = "10.0.0.0/8";
   filter.port = 443;
+  filter.destination = "2001:db8::/32";
+  filter.destination_port = 443;
   filter.uid = 1000;
   return filter;
 }
+
+inline ActionCounts counts() { return {9, 8, 7, 1, 6, 5, 4, 3, 2}; }
 
 inline ExplainRequest explain_request() {
   ExplainRequest request;

@@ -86,6 +86,16 @@ class Service final : public ControlService {
     if (at >= table.size()) return std::nullopt;
     return at;
   }
+  Acted act(Action action, const FlowFilter& filter, std::uint32_t from, std::uint32_t limit) override {
+    Acted acted;
+    acted.next = flows(from, limit, [&](const FlowEntry& flow) {
+      if (!filter.matches(flow)) return;
+      (action == Action::kill ? killed : revoked).push_back(flow.id);
+      ++acted.counts.matched;
+    });
+    return acted;
+  }
+  std::vector<std::uint64_t> killed, revoked;
   PolicyPointer policy() override { return rules; }
   Diagnostics reload() override {
     ++reloads;

@@ -41,6 +41,34 @@ TEST_CASE("control: a reload tells the policy in force, or why the old one stays
   CHECK(rig.service.reloads == 2);
 }
 
+TEST_CASE("control: what a filter fits is revoked or killed, and counted over the whole table") {
+  Rig rig;
+  for (std::uint64_t id = 1; id <= 1000; ++id) rig.service.table.push_back(flow(id));
+  VarlinkReply reply =
+      rig.ask(R"({"method":"io.tollgate.Kill","parameters":{"filter":{"ids":[3,999,5000]}}})");
+  CHECK(reply.error == "");
+  CHECK(reply.parameters.at("matched").to_number<int>() == 2);
+  CHECK(rig.service.killed == std::vector<std::uint64_t>{3, 999});
+  CHECK(rig.service.most_asked < 1000);  // others had their turns
+  reply = rig.ask(R"({"method":"io.tollgate.Revoke","parameters":{"all":true}})");
+  CHECK(reply.parameters.at("matched").to_number<int>() == 1000);
+  CHECK(rig.service.revoked.size() == 1000);
+  reply = rig.ask(R"({"method":"io.tollgate.Revoke","parameters":{"filter":{"destination_port":7}}})");
+  CHECK(reply.parameters.at("matched").to_number<int>() == 1);
+}
+
+TEST_CASE("control: an action goes on to its end when the caller does not wait for it") {
+  Rig rig;
+  for (std::uint64_t id = 1; id <= 1000; ++id) rig.service.table.push_back(flow(id));
+  {
+    Client client{rig.path};
+    client.call(R"({"method":"io.tollgate.Kill","parameters":{"all":true},"oneway":true})");
+    client.finish();
+    CHECK(client.closed(rig.loop));
+  }
+  CHECK(rig.service.killed.size() == 1000);
+}
+
 TEST_CASE("control: calls in one piece are answered in order, oneway ones not at all") {
   Rig rig;
   Client client{rig.path};

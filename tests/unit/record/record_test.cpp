@@ -50,6 +50,28 @@ TEST_CASE("A line says the whole decision", "[record]") {
         "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000, rule \"no web\" (link)");
 }
 
+TEST_CASE("A decision taken again says what was before it, and why", "[record]") {
+  Record record = web_record();
+  CHECK_FALSE(fields_of(record).contains("TOLLGATE_CAUSE"));
+  record.cause = Cause::policy;
+  record.old_verdict = Verdict::permanent_accept;
+  record.old_rule = "web";
+  CHECK(to_line(record) ==
+        "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000, rule \"no web\" (link), was "
+        "permanent-accept by rule \"web\" (policy)");
+  CHECK(fields_of(record)["TOLLGATE_CAUSE"] == "policy");
+  CHECK(fields_of(record)["TOLLGATE_OLD_VERDICT"] == "permanent-accept");
+  CHECK(fields_of(record)["TOLLGATE_OLD_RULE"] == "web");
+  record.old_rule.clear();
+  record.cause = Cause::killed;
+  CHECK(to_line(record).ends_with(", was permanent-accept (killed)"));
+  CHECK_FALSE(fields_of(record).contains("TOLLGATE_OLD_RULE"));
+  record.old_verdict.reset();
+  record.cause = Cause::restart;
+  CHECK(to_line(record).ends_with(", again (restart)"));
+  CHECK_FALSE(fields_of(record).contains("TOLLGATE_OLD_VERDICT"));
+}
+
 TEST_CASE("A line leaves out what is not known", "[record]") {
   Record record = web_record();
   record.interface.clear();
