@@ -29,7 +29,7 @@ class Kernel:
 
 def obtain(name):
     """The kernel called `name`: a version ("6.1": the cloud kernel) or a package's name."""
-    package, version = _resolve(name)
+    package, version = find(name)
     key = f"{package}_{version}".replace(":", "%3a").replace("~", "-")
     root = kept("kernels", f"kernel-{name}", key, lambda path: _unpack(package, version, path))
     releases = os.listdir(root / "lib" / "modules")
@@ -38,8 +38,8 @@ def obtain(name):
     return Kernel(name, key, releases[0], root)
 
 
-def _resolve(name):
-    """The package that holds the kernel itself: meta packages only depend on it."""
+def find(name):
+    """Package and version of what holds the kernel itself: meta packages only depend on it."""
     if not re.fullmatch(r"\d+\.\d+", name):
         return _concrete(name)
     # Debian calls its default kernel's meta package without a version.

@@ -47,6 +47,8 @@ def main():
         signal.signal(number, lambda which, _: sys.exit(128 + which))
     try:
         wanted = {name: asked_jobs.asked(options, number) for number, name in enumerate(options.kernel)}
+        for name in wanted:
+            kernels.find(name)
     except Unavailable as error:
         sys.exit(f"vm-test: {error}")
     if options.list:

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A flood from addresses that change with every packet: memory stays within its bound, what lives goes
 // on, what is honest gets through, and every packet is accounted for.
-#include <random>
-
+#include "flood.hpp"
 #include "kernel_queues.hpp"
 #include "meanwhile.hpp"
-#include "packet_builder.hpp"
 
 using namespace tollgate;
 using namespace tollgate::test;
@@ -14,49 +12,14 @@ namespace {
 
 constexpr std::size_t kPackets = 100'000;
 constexpr std::uint64_t kMaxFlows = 2000;
-constexpr std::uint16_t kDropped = 9001, kBlocked = 9002, kAccepted = 9003;  // ports
-
-// Random, but the same each time. RFC 2544 and RFC 3849: addresses that are nobody's.
-class Flood {
- public:
-  std::vector<std::uint8_t> next(bool v4) {
-    const auto number = static_cast<std::uint32_t>(random_());
-    const auto part = [&](unsigned shift) { return std::to_string(number >> shift & 0xff); };
-    char v6[32];
-    std::snprintf(v6, sizeof v6, "2001:db8::%x:%x", number >> 16, number & 0xffff);
-    const std::string from =
-        v4 ? "198." + std::to_string(18 + (number >> 16 & 1)) + "." + part(8) + "." + part(0) : v6;
-    PacketBuilder packet{from, v4 ? kHost.v4 : kHost.v6};
-    const auto port = static_cast<std::uint16_t>(1024 + random_() % 60000);
-    // Few are accepted: those stay in conntrack's table, which has a bound of its own.
-    const std::uint16_t to = number % 64 == 0 ? kAccepted : number % 4 == 1 ? kBlocked : kDropped;
-    switch (random_() % 3) {
-      case 0:
-        return packet.tcp(port, to, tcp_flag::syn, number).build();
-      case 1:
-        return packet.udp(port, to).payload("flood").build();
-      default:
-        return packet.echo_request(port).build();
-    }
-  }
-
- private:
-  std::mt19937 random_{20};
-};
 
 // Sends them all, in turns of both families; returns how many the sender's link lost.
 std::uint64_t flood_from(const NetworkNamespace& where) {
   const Inside inside{where};
-  const Socket v4{AF_INET, SOCK_RAW, IPPROTO_RAW}, v6{AF_INET6, SOCK_RAW, IPPROTO_RAW};
-  const SocketAddress to4 = to_socket_address({kHost.v4, 0}), to6 = to_socket_address({kHost.v6, 0});
+  const FloodSockets sockets;
   Flood flood;
   std::uint64_t lost = 0;
-  for (std::size_t i = 0; i < kPackets; ++i) {
-    const bool four = i % 2 == 0;
-    const std::vector<std::uint8_t> packet = flood.next(four);
-    const SocketAddress& to = four ? to4 : to6;
-    if (::sendto((four ? v4 : v6).fd(), packet.data(), packet.size(), 0, to.get(), to.length) < 0) ++lost;
-  }
+  for (std::size_t i = 0; i < kPackets; ++i) lost += sockets.send(flood.next(i % 2 == 0)) ? 0 : 1;
   return lost;
 }
 
@@ -77,16 +40,8 @@ std::uint64_t counted(const std::string& counter) {
   return std::stoull(text.substr(text.find("packets ") + 8));
 }
 
-std::string policy() {
-  const std::string honest = "[\"" + kPeer.v4 + "\", \"" + kPeer.v6 + "\"]";
-  return "[default]\noutbound = \"permanent-accept\"\ninbound = \"permanent-drop\"\n" +
-         rule("honest", "permanent-accept", "direction = \"inbound\"\nsource = " + honest) +
-         rule("refused", "permanent-block", "port = \"" + std::to_string(kBlocked) + "\"") +
-         rule("open", "permanent-accept", "port = \"" + std::to_string(kAccepted) + "\"");
-}
-
 TEST_CASE("a flood of SYN, UDP and ICMP from random addresses") {
-  Scene scene{{policy(), "fail = \"closed\"\n",
+  Scene scene{{Flood::policy(), "fail = \"closed\"\n",
                "[flow]\nmax_flows = " + std::to_string(kMaxFlows) +
                    "\n[queue]\nmax_length = 256\n[pending]\nmax_packets = 32\n"}};
   in(scene.net.host, [] { count_arrivals(); });

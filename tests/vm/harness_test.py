@@ -61,13 +61,13 @@ class Harness(unittest.TestCase):
         self.assertIn("SKIPPED: to show that it is said", text)
 
     def test_panic_is_failure(self):
-        status, text = self.run_all("vm_misbehaving=passes", "vm_misbehaving=panics")
+        status, text = self.run_all("--machines", "1", "vm_misbehaving=passes", "vm_misbehaving=panics")
         self.assertEqual(status, 1, text)
         self.assertEqual(text.splitlines()[-1], "0 passed, 3 failed, 0 skipped", text)
         self.assertIn("the machine ended without its last word", text)
 
     def test_time_out_is_failure_and_what_was_done_comes_back(self):
-        status, text = self.run_all("--timeout", "45", "vm_misbehaving=passes", "vm_misbehaving=hangs")
+        status, text = self.run_all("--machines", "1", "--timeout", "45", "vm_misbehaving=passes", "vm_misbehaving=hangs")
         self.assertEqual(status, 1, text)
         self.assertEqual(text.splitlines()[-1], "1 passed, 1 failed, 0 skipped", text)
         self.assertEqual(self.machines(), [])

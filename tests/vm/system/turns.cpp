@@ -108,13 +108,14 @@ void turn(int number, const std::string& backend, std::uint64_t& lost) {
   }
 }
 
-// The machine's own configuration with that backend.
-std::string config_with(const std::string& backend) {
-  const std::string key = "backend = ", value = "\"" + backend + "\"";
+// The machine's own configuration, but for one key of its first lines.
+std::string config_with(const std::string& key, const std::string& word) {
+  const std::string start = key + " = ", value = "\"" + word + "\"";
   std::string text = read_file(kConfig);
-  const std::size_t at = text.find(key);
-  if (at == std::string::npos) return key + value + "\n" + text;
-  return text.replace(at + key.size(), text.find_first_of(" \n", at + key.size()) - at - key.size(), value);
+  const std::size_t at = text.find("\n" + start);
+  if (at == std::string::npos) return start + value + "\n" + text;
+  const std::size_t from = at + 1 + start.size();
+  return text.replace(from, text.find_first_of(" \n", from) - from, value);
 }
 
 int turns_wanted(int usually) {
@@ -125,7 +126,7 @@ int turns_wanted(int usually) {
 // With the machine's own `fail`, and that backend.
 void take_turns(int count, const std::string& backend) {
   const Rewritten policy{kPolicy, kPolicyText};
-  const Rewritten config{kConfig, config_with(backend)};
+  const Rewritten config{kConfig, config_with("backend", backend)};
   must("systemctl restart tollgated");
   const bool fail_open = daemon_status().fail == "open";
   REQUIRE(daemon_status().backend == backend);
@@ -171,7 +172,7 @@ TEST_CASE("the same with fail closed and the base ruleset", "[closed][turns]") {
 TEST_CASE("the same with fail closed, the base ruleset and the iptables dialect", "[closed][turns]") {
   must("systemctl stop tollgated tollgate-base; tollgate ruleset remove");
   {
-    const Rewritten config{kConfig, config_with("iptables")};
+    const Rewritten config{kConfig, config_with("backend", "iptables")};
     must("systemctl start tollgate-base tollgated");
   }
   take_turns(turns_wanted(20), "iptables");
@@ -185,9 +186,10 @@ void use_iptables(const std::string& kind) {
   }
 }
 
-TEST_CASE("legacy iptables: the base ruleset loads; the daemon, which is not root, says what it lacks",
-          "[closed]") {
-  const Rewritten config{kConfig, config_with("iptables")};
+TEST_CASE(
+    "legacy iptables: root's base ruleset loads; the daemon says what it lacks, or leaves the rules alone",
+    "[closed]") {
+  const Rewritten config{kConfig, config_with("backend", "iptables")};
   use_iptables("legacy");
   std::filesystem::remove("/run/xtables.lock");  // as at boot
   must("systemctl start tollgate-base");
@@ -200,6 +202,17 @@ TEST_CASE("legacy iptables: the base ruleset loads; the daemon, which is not roo
   CHECK(daemon_log().find("the rules could not be loaded: ") != std::string::npos);
   const Cable web{80};
   REQUIRE(nothing_came(begin(Transport::tcp, {kPeer.v4, web.port}), Transport::tcp));
+  // As systemd/README.md says: root's unit loads the rules, the daemon leaves them alone.
+  {
+    const Rewritten left_alone{kConfig, config_with("ruleset", "none")};
+    must("systemctl restart tollgate-base; systemctl reset-failed tollgated; systemctl start tollgated");
+    const Cable other{7000};
+    for (const std::string& address : kPeer.both()) {
+      REQUIRE(web.out(Transport::tcp, address) == 0);
+      REQUIRE(other.out(Transport::tcp, address) == ECONNREFUSED);
+    }
+    for (const std::string& address : kHost.both()) REQUIRE(web.in(Transport::tcp, address) == 0);
+  }
   must("systemctl stop tollgated tollgate-base; tollgate ruleset remove");
   CHECK(must("iptables-legacy-save; ip6tables-legacy-save").find("TOLLGATE") == std::string::npos);
   REQUIRE(web.out(Transport::tcp, kPeer.v4) == 0);
