@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <netinet/in.h>
+
 #include <cstdint>
 #include <cstdio>
 #include <random>
