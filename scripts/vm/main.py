@@ -104,8 +104,8 @@ def _options():
     parser.add_argument("--flavour", choices=["quick", "system", "all"], default="all", help="what runs when "
                         "nothing is named: quick: netns_*, vm_facts and unit_linux in an initramfs; system: "
                         "vm_system under systemd; all (the default): both")
-    parser.add_argument("--timeout", type=int, default=600, metavar="SECONDS", help="for each machine, in all")
-    parser.add_argument("--job-timeout", type=int, default=300, metavar="SECONDS", help="for each program in it")
+    parser.add_argument("--timeout", type=int, default=1800, metavar="SECONDS", help="for each machine, in all")
+    parser.add_argument("--job-timeout", type=int, default=600, metavar="SECONDS", help="for each program in it")
     parser.add_argument("--out", metavar="DIR", help="where reports and logs go and stay; without it they are kept "
                         "only when something failed")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set in the programs' "
