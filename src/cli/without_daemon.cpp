@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Commands that work without a daemon.
+#include <net/if.h>
 #include <unistd.h>
 
 #include "failure.hpp"
@@ -9,6 +10,7 @@
 #include "output.hpp"
 #include "tollgate/engine/configured.hpp"
 #include "tollgate/replay/replay.hpp"
+#include "tollgate/ruleset/interface_slots.hpp"
 #include "tollgate/ruleset/ruleset.hpp"
 #include "words.hpp"
 
@@ -108,10 +110,28 @@ int run_ruleset_print(const Invocation& asked, Page& page) {
   return 0;
 }
 
+namespace {
+
+// What a daemon would put in at its start.
+LiveRules live_rules(const Config& config) {
+  if (config.arrival_interface != ArrivalInterface::reauthorize) return {};
+  std::vector<std::string> names;
+  if (struct if_nameindex* const all = ::if_nameindex(); all != nullptr) {
+    for (const struct if_nameindex* one = all; one->if_name != nullptr; ++one)
+      names.emplace_back(one->if_name);
+    ::if_freenameindex(all);
+  }
+  InterfaceSlots slots{config.interface_mask};
+  slots.update(names);
+  return {{}, slots.present()};
+}
+
+}  // namespace
+
 int run_ruleset_apply(const Invocation& asked, Page& page) {
   Config config = config_or_refuse(page, asked.config);
   if (asked.backend) config.backend = *asked.backend == "nft" ? Backend::nft : Backend::iptables;
-  const Result<Backend, ApplyError> applied = apply_ruleset(config);
+  const Result<Backend, ApplyError> applied = apply_ruleset(config, live_rules(config));
   if (!applied) ruleset_failed(applied.error());
   page.out << "the rules are in place (" << to_string(*applied) << ")\n";
   return 0;
