@@ -36,6 +36,7 @@ void Gate::start() {
   receive_packets();  // some may have come while the queues were bound
   wait_for_packets();
   wait_for_interfaces();
+  tell_broadcasts();
   follower_.start();
   arm_timer();
 }
@@ -88,8 +89,16 @@ void Gate::wait_for_interfaces() {
     if (error) return;
     parts_.interfaces.receive();
     interfaces_changed_();
+    tell_broadcasts();
     wait_for_interfaces();
   });
+}
+
+void Gate::tell_broadcasts() {
+  std::vector<IpAddress> now = parts_.interfaces.broadcasts();
+  if (now == broadcasts_) return;
+  broadcasts_ = std::move(now);
+  handle(BroadcastAddresses{broadcasts_});
 }
 
 void Gate::carry_out() {

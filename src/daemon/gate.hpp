@@ -8,6 +8,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "clock.hpp"
 #include "flow_follower.hpp"
@@ -62,6 +63,7 @@ class Gate {
  private:
   void wait_for_packets();
   void wait_for_interfaces();
+  void tell_broadcasts();
   void turn(const std::function<void(const Deliver&)>& events);
   void receive_packets();
   void carry_out();
@@ -77,6 +79,7 @@ class Gate {
   std::optional<Time> armed_;
   Effects effects_;
   std::uint64_t enobufs_ = 0;  // already spoken of
+  std::vector<IpAddress> broadcasts_;  // that the engine knows
   FlowFollower follower_;
 };
 

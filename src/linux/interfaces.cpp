@@ -49,6 +49,7 @@ class RoutingSocket final : public Interfaces {
   std::string_view name(std::uint32_t index) override;
   std::vector<std::string> names() const override;
   bool is_local(const IpAddress& address) const override;
+  std::vector<IpAddress> broadcasts() const override;
 
  private:
   int read_anew();
@@ -62,6 +63,7 @@ class RoutingSocket final : public Interfaces {
   std::vector<std::uint8_t> buffer_;
   std::unordered_map<std::uint32_t, std::string> names_;
   std::unordered_map<std::uint32_t, std::string> forgotten_;
+  std::map<std::pair<IpAddress, std::uint32_t>, IpAddress> broadcasts_;  // by the address that has it
   std::set<std::pair<IpAddress, std::uint32_t>> addresses_;  // with the interface: one may be on two
 };
 
@@ -96,6 +98,7 @@ int RoutingSocket::dump(std::uint16_t type) {
 int RoutingSocket::read_anew() {
   names_.clear();
   addresses_.clear();
+  broadcasts_.clear();
   const int error = dump(RTM_GETLINK);
   return error != 0 ? error : dump(RTM_GETADDR);
 }
@@ -115,6 +118,7 @@ void RoutingSocket::on_link(std::uint16_t type, Reader in) {
   if (type == RTM_DELLINK) {
     names_.erase(index);
     std::erase_if(addresses_, [index](const auto& address) { return address.second == index; });
+    std::erase_if(broadcasts_, [index](const auto& address) { return address.first.second == index; });
     return;
   }
   NetlinkAttributes attributes{in};
@@ -130,21 +134,24 @@ void RoutingSocket::on_link(std::uint16_t type, Reader in) {
 void RoutingSocket::on_address(std::uint16_t type, Reader in) {
   ifaddrmsg about{};
   if (!read_struct(in, about)) return;
-  std::optional<IpAddress> local, address;
+  std::optional<IpAddress> local, address, broadcast;
   NetlinkAttributes attributes{in};
   std::uint16_t attribute = 0;
   Reader value;
   while (attributes.next(attribute, value)) {
     if (attribute == IFA_LOCAL) local = address_of(about.ifa_family, value);
     if (attribute == IFA_ADDRESS) address = address_of(about.ifa_family, value);
+    if (attribute == IFA_BROADCAST) broadcast = address_of(about.ifa_family, value);
   }
   // On point-to-point links IFA_ADDRESS is the other end; without IFA_LOCAL it is ours (IPv6).
   const std::optional<IpAddress>& ours = local ? local : address;
   if (!ours) return;
   if (type == RTM_NEWADDR) {
     addresses_.emplace(*ours, about.ifa_index);
+    if (broadcast) broadcasts_.insert_or_assign({*ours, about.ifa_index}, *broadcast);
   } else {
     addresses_.erase({*ours, about.ifa_index});
+    broadcasts_.erase({*ours, about.ifa_index});
   }
 }
 
@@ -202,6 +209,12 @@ bool RoutingSocket::is_local(const IpAddress& address) const {
   if (address.is_loopback()) return true;  // 127.0.0.0/8 is, whichever of it lo carries
   const auto found = addresses_.lower_bound({address, 0});
   return found != addresses_.end() && found->first == address;
+}
+
+std::vector<IpAddress> RoutingSocket::broadcasts() const {
+  std::set<IpAddress> all;
+  for (const auto& [place, broadcast] : broadcasts_) all.insert(broadcast);
+  return {all.begin(), all.end()};
 }
 
 }  // namespace

@@ -27,6 +27,8 @@ class Interfaces {
   // Of all that are there, in order of their indices.
   virtual std::vector<std::string> names() const = 0;
   virtual bool is_local(const IpAddress& address) const = 0;
+  // What means everybody on a network of this machine (IFA_BROADCAST), each once; not 255.255.255.255.
+  virtual std::vector<IpAddress> broadcasts() const = 0;
 };
 
 }  // namespace tollgate

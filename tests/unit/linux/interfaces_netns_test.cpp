@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <string>
+#include <vector>
 
 #include "catch.hpp"
 #include "linux/interfaces.hpp"
@@ -74,6 +75,24 @@ TEST_CASE("netns: changes are followed") {
     interfaces->receive();
     CHECK(interfaces->name(index).empty());
     CHECK_FALSE(interfaces->is_local(address("198.51.100.1")));
+  });
+}
+
+TEST_CASE("netns: broadcast addresses come and go with the addresses that have them") {
+  in_plain_netns([] {
+    must_run("ip address add 192.0.2.5/24 brd 192.0.2.255 dev tg0");
+    const auto interfaces = open_interfaces();
+    CHECK(interfaces->broadcasts() == std::vector<IpAddress>{address("192.0.2.255")});
+    must_run("ip address add 192.0.2.6/24 brd 192.0.2.255 dev tg0");
+    must_run("ip address add 198.51.100.1/25 brd 198.51.100.127 dev tg1");
+    must_run("ip address del 192.0.2.5/24 dev tg0");
+    interfaces->receive();
+    CHECK(interfaces->broadcasts() ==
+          std::vector<IpAddress>{address("192.0.2.255"), address("198.51.100.127")});
+    must_run("ip address del 192.0.2.6/24 dev tg0");
+    must_run("ip link del tg1");
+    interfaces->receive();
+    CHECK(interfaces->broadcasts().empty());
   });
 }
 
