@@ -75,6 +75,7 @@ Doorbell::Left FlowFollower::take_socket_events() {
   if (received.overrun) {
     ++counters_.socket_overruns;
     overrun("socket-enobufs", "the socket that tells of closed sockets");
+    look_for_authorized_sockets();
   }
   return received.more ? Doorbell::Left::more : Doorbell::Left::nothing;
 }
@@ -86,6 +87,27 @@ void FlowFollower::on_gone(const SocketEntry& socket, const Deliver& deliver) {
   const bool connected = socket.tuple.destination_port != 0;
   if (!connected && parts_.sockets.find(socket.tuple, socket.interface)) return;
   deliver(socket_gone(socket));
+}
+
+// Nobody may inherit what a socket was allowed whose end was not heard. Flows end with their entries.
+void FlowFollower::look_for_authorized_sockets() {
+  std::vector<SocketGone> gone;
+  for (const AuthorizedSocket& socket : parts_.engine.authorized_sockets()) {
+    FiveTuple tuple;
+    tuple.protocol = socket.protocol;
+    tuple.family = socket.address.family();
+    tuple.source = socket.address.bytes();
+    tuple.source_port = socket.port;
+    if (parts_.sockets.find(tuple)) continue;
+    SocketGone end;
+    end.protocol = socket.protocol;
+    end.local = socket.address;
+    end.local_port = socket.port;
+    gone.push_back(end);
+  }
+  turn_([&](const Deliver& deliver) {
+    for (const SocketGone& end : gone) deliver(end);
+  });
 }
 
 void FlowFollower::carry_out(const Effects& effects) {

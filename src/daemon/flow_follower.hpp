@@ -19,6 +19,7 @@
 #include "table_reader.hpp"
 #include "tollgate/config/config.hpp"
 #include "tollgate/engine/effect.hpp"
+#include "tollgate/engine/engine.hpp"
 
 namespace tollgate {
 
@@ -45,6 +46,7 @@ class FlowFollower {
 
   struct Parts {
     const Clock& clock;
+    const Engine& engine;
     Conntrack& conntrack;
     ConntrackEvents& conntrack_events;
     SocketEvents& socket_events;
@@ -71,6 +73,7 @@ class FlowFollower {
   Doorbell::Left take_conntrack_events();
   Doorbell::Left take_socket_events();
   void on_gone(const SocketEntry& socket, const Deliver& deliver);
+  void look_for_authorized_sockets();
   void tear_down(const TearDown& flow);
   void answer_probes();
   void look_at_load();

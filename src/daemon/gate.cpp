@@ -22,8 +22,8 @@ Gate::Gate(boost::asio::io_context& loop, const Config& config, const Parts& par
       timer_{loop},
       follower_{loop,
                 config,
-                {parts.clock, parts.conntrack, parts.conntrack_events, parts.socket_events, parts.sockets,
-                 parts.interfaces, parts.log},
+                {parts.clock, parts.engine, parts.conntrack, parts.conntrack_events, parts.socket_events,
+                 parts.sockets, parts.interfaces, parts.log},
                 [this](const std::function<void(const Deliver&)>& events) { turn(events); }} {}
 
 Gate::~Gate() {

@@ -78,7 +78,7 @@ class Gate {
   boost::asio::steady_timer timer_;
   std::optional<Time> armed_;
   Effects effects_;
-  std::uint64_t enobufs_ = 0;  // already spoken of
+  std::uint64_t enobufs_ = 0;          // already spoken of
   std::vector<IpAddress> broadcasts_;  // that the engine knows
   FlowFollower follower_;
 };

@@ -189,7 +189,7 @@ std::optional<SocketEntry> SocketDiag::find(const FiveTuple& tuple, std::uint32_
   SocketEntry wanted;
   wanted.tuple = tuple;
   wanted.cookie = kNoCookie;
-  const bool connected_only = tuple.protocol == Protocol::tcp;
+  const bool connected_only = tuple.protocol == Protocol::tcp && tuple.destination_port != 0;
   for (const std::uint32_t where : {std::uint32_t{0}, interface}) {
     wanted.interface = where;
     std::optional<SocketEntry> found;

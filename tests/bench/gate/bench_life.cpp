@@ -60,8 +60,8 @@ std::string policy(std::size_t blocked) {
   std::string text = "[default]\noutbound = \"permanent-accept\"\ninbound = \"permanent-accept\"\n";
   if (blocked == 0) return text;
   return text + "[[rule]]\nname = \"taken back\"\ndirection = \"outbound\"\ndestination = \"" + address(0) +
-         "\"\nport = \"udp/" + std::to_string(kFirstPort) + "-" +
-         std::to_string(kFirstPort + blocked - 1) + "\"\nverdict = \"permanent-block\"\n";
+         "\"\nport = \"udp/" + std::to_string(kFirstPort) + "-" + std::to_string(kFirstPort + blocked - 1) +
+         "\"\nverdict = \"permanent-block\"\n";
 }
 
 // New flows, one after the other, and how long the slowest took to get its answer.
@@ -142,10 +142,11 @@ void reload(DaemonUnderTest& daemon, const NetworkNamespace& host, std::size_t c
   ::kill(daemon.pid(), SIGHUP);
   const auto last = wait_for_marks(*events, changed);
   std::this_thread::sleep_for(std::chrono::seconds{1});  // the rest of the flows is looked at
-  std::printf("reload, %zu flows change: last mark after %.1f ms, processor %.1f ms, slowest new flow %.2f ms "
-              "(before: %.2f ms)\n",
-              changed, milliseconds(last - begun), processor_milliseconds(daemon.pid()) - cpu,
-              others.longest(), usual);
+  std::printf(
+      "reload, %zu flows change: last mark after %.1f ms, processor %.1f ms, slowest new flow %.2f ms "
+      "(before: %.2f ms)\n",
+      changed, milliseconds(last - begun), processor_milliseconds(daemon.pid()) - cpu, others.longest(),
+      usual);
 }
 
 void restart(DaemonUnderTest& daemon, std::size_t flows) {
@@ -161,7 +162,8 @@ void restart(DaemonUnderTest& daemon, std::size_t flows) {
 void bench(std::size_t flows, std::size_t changed) {
   const Topology net;
   in(net.peer, [&] {
-    for (std::size_t i = 0; i < flows; i += kPorts) must_run({"ip", "address", "add", address(i) + "/32", "dev", "lo"});
+    for (std::size_t i = 0; i < flows; i += kPorts)
+      must_run({"ip", "address", "add", address(i) + "/32", "dev", "lo"});
     must_run({"iptables", "-A", "INPUT", "-p", "udp", "-d", "10.79.0.0/16", "-j", "DROP"});
   });
   const EchoServer echo{net.peer, {kPeer.v4}, kEchoPort};
