@@ -228,4 +228,15 @@ TEST_CASE("a list that changes on disk cuts what it names, without anybody askin
   REQUIRE(outbound(scene, kPeer.v4).talk(Transport::tcp) == 0);
 }
 
+TEST_CASE("what re-decided a flow is in the log: old and new verdict, rule and cause") {
+  Scene scene{{peer_is("permanent-accept")}};
+  const Socket stream = outbound(scene, kPeer.v4).open(Transport::tcp);
+  scene.daemon.write_policy(peer_is("permanent-block"));
+  scene.daemon.hang_up();
+  wait_until("the end of the connection", [&] { return !is_connected(stream); });
+  const std::string words =
+      ", rule \"the peer\" (communication), was permanent-accept by rule \"the peer\" (policy)";
+  wait_until("the record", [&] { return scene.daemon.log().find(words) != std::string::npos; });
+}
+
 }  // namespace
