@@ -43,8 +43,8 @@ class SocketDiag {
   static Result<SocketDiag, std::string> open();
 
   // The socket of this tuple, local end first: the connection, or for UDP and without a remote end
-  // whichever socket hears it, also one of every address. An IPv4 tuple finds IPv6 sockets that talk IPv4. `interface`: where
-  // it may be bound to.
+  // whichever socket hears it, also one of every address. An IPv4 tuple finds IPv6 sockets that talk
+  // IPv4. `interface`: where it may be bound to.
   std::optional<SocketEntry> find(const FiveTuple& tuple, std::uint32_t interface = 0);
 
   // Whether this kernel ends sockets on demand (CONFIG_INET_DIAG_DESTROY).
