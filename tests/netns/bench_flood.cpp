@@ -94,7 +94,8 @@ TEST_CASE("throughput beside a flood, with tollgate and without") {
   TOLLGATE_NEEDS("iperf3");
   const int rounds = setting("TOLLGATE_FLOOD_ROUNDS", 5), seconds = setting("TOLLGATE_FLOOD_SECONDS", 3);
   Scene scene{{Flood::policy(), "fail = \"closed\"\n",
-               "[flow]\nmax_flows = " + std::to_string(kMaxFlows) + "\n[queue]\nmax_length = 256\n[pending]\nmax_packets = 32\n"},
+               "[flow]\nmax_flows = " + std::to_string(kMaxFlows) +
+                   "\n[queue]\nmax_length = 256\n[pending]\nmax_packets = 32\n"},
               DaemonUnderTest::Start::later};
   Process server = in(scene.net.host, [] { return Process{{"iperf3", "-s", "--forceflush"}}; });
   wait_until("iperf3's start", [&] { return server.output().find("listening") != std::string::npos; });
