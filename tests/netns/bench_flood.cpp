@@ -66,6 +66,8 @@ struct Measured {
 
 // A stream from the peer to the host, over a connection that is made before the flood begins.
 Measured stream(const Topology& net, int seconds, std::optional<int> flood) {
+  Process server = in(net.host, [] { return Process{{"iperf3", "-s", "-1", "--forceflush"}}; });
+  wait_until("iperf3's start", [&] { return server.output().find("listening") != std::string::npos; });
   Process client = in(net.peer, [&] {
     return Process{{"iperf3", "-J", "-O", "1", "-t", std::to_string(seconds), "-c", kHost.v4}};
   });
@@ -97,8 +99,6 @@ TEST_CASE("throughput beside a flood, with tollgate and without") {
                "[flow]\nmax_flows = " + std::to_string(kMaxFlows) +
                    "\n[queue]\nmax_length = 256\n[pending]\nmax_packets = 32\n"},
               DaemonUnderTest::Start::later};
-  Process server = in(scene.net.host, [] { return Process{{"iperf3", "-s", "--forceflush"}}; });
-  wait_until("iperf3's start", [&] { return server.output().find("listening") != std::string::npos; });
   for (const int per_second : {1000, 5000, 20000, 0}) {
     std::vector<double> against_none, against_before, against_calm;
     for (int round = 0; round < rounds; ++round) {
