@@ -14,7 +14,9 @@
 #include <system_error>
 #include <vector>
 
+#include "gzip.hpp"
 #include "netlink_socket.hpp"
+#include "place_file.hpp"
 
 namespace tollgate {
 
@@ -22,6 +24,7 @@ namespace {
 
 // More than a list of a million names takes.
 constexpr std::size_t kMaxFileSize = 64 << 20;
+constexpr std::size_t kMaxUnpacked = 256 << 20;
 // Group entries hold all their members; past this the name counts as unknown.
 constexpr std::size_t kMaxEntry = 16 << 20;
 
@@ -38,6 +41,13 @@ Result<std::string, int> read_to_end(const FileDescriptor& file) {
     if (size > 0) text.append(part.data(), static_cast<std::size_t>(size));
   }
   return EFBIG;
+}
+
+Result<std::string, Diagnostic> unpacked(const std::string& path, std::string_view packed) {
+  Result<std::string, GzipError> text = unpack_gzip(packed, kMaxUnpacked);
+  if (text) return std::move(*text);
+  if (text.error() == GzipError::too_large) return about(path, "larger than 256 MiB when unpacked");
+  return about(path, "not in gzip's format, or cut short");
 }
 
 bool is_policy_name(const std::filesystem::path& path) {
@@ -71,7 +81,7 @@ Result<std::string, Diagnostic> SystemSources::read(const std::string& path) {
   if (S_ISDIR(status.st_mode)) return about(path, error_text(EISDIR));
   if (!S_ISREG(status.st_mode)) return about(path, "not a regular file");
   Result<std::string, int> text = read_to_end(file);
-  if (text) return std::move(*text);
+  if (text) return path.ends_with(".gz") ? unpacked(path, *text) : std::move(*text);
   if (text.error() == EFBIG) return about(path, "larger than 64 MiB");
   return about(path, error_text(text.error()));
 }
@@ -94,6 +104,11 @@ Result<std::vector<std::string>, Diagnostic> SystemSources::policy_files(const s
   std::sort(files.begin(), files.end());
   policy_files_.insert(files.begin(), files.end());
   return files;
+}
+
+Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> SystemSources::places(const std::string& path) {
+  lists_.insert(path);
+  return open_place_file(path);
 }
 
 std::optional<std::uint32_t> SystemSources::user_id(const std::string& name) {

@@ -9,12 +9,13 @@
 
 namespace tollgate {
 
-// Files and the user database of this machine. Remembers what was read besides the policy's own files:
-// its lists.
+// Files and the user database of this machine; what is named *.gz is unpacked. Remembers what was read
+// besides the policy's own files: its lists and places.
 class SystemSources final : public PolicySources {
  public:
   Result<std::string, Diagnostic> read(const std::string& path) override;
   Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) override;
+  Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> places(const std::string& path) override;
   std::optional<std::uint32_t> user_id(const std::string& name) override;
   std::optional<std::uint32_t> group_id(const std::string& name) override;
   const std::set<std::string>& lists() const { return lists_; }

@@ -107,7 +107,8 @@ void DnsWatch::forget_old(Time now) {
 std::optional<ProgramKey> DnsWatch::take_question(const Exchange& exchange, const DnsQuestion& question,
                                                   Time now) {
   const auto asked = asked_.find(exchange.key(question, seed_));
-  if (asked == asked_.end() || asked->second.answered || asked->second.when + limits_.patience <= now) return {};
+  if (asked == asked_.end() || asked->second.answered || asked->second.when + limits_.patience <= now)
+    return {};
   const ProgramKey program = asked->second.program;
   asked->second.answered = exchange.source != NameSource::mdns;
   return program;

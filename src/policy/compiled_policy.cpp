@@ -9,10 +9,27 @@ CompiledPolicy::CompiledPolicy(PolicyParts parts)
     : parts_{std::move(parts)},
       tests_{parts_.rules, parts_.lists},
       indexes_{RuleIndex{parts_.rules, Direction::outbound}, RuleIndex{parts_.rules, Direction::inbound},
-               RuleIndex{parts_.rules, Direction::forward}} {}
+               RuleIndex{parts_.rules, Direction::forward}} {
+  for (const Rule& rule : parts_.rules) {
+    asks_countries_ = asks_countries_ || !rule.countries.any();
+    asks_asns_ = asks_asns_ || !rule.asns.any();
+  }
+}
+
+Probe CompiledPolicy::probe(const Evidence& seen) const {
+  Probe probe{seen};
+  if (asks_countries_ && parts_.country_places) {
+    if (const auto country = parts_.country_places->country(probe.remote_address()))
+      probe.country = country->value;
+  }
+  if (asks_asns_ && parts_.asn_places) {
+    if (const auto asn = parts_.asn_places->asn(probe.remote_address())) probe.asn = *asn;
+  }
+  return probe;
+}
 
 FirstMatch CompiledPolicy::match(const Evidence& seen) const {
-  const Probe probe{seen};
+  const Probe probe = this->probe(seen);
   FirstMatch best;
   auto before = static_cast<std::uint32_t>(parts_.rules.size());  // only rules above it can be better
   indexes_[static_cast<std::size_t>(seen.direction)].each(probe, [&](RuleIds candidates) {
@@ -30,8 +47,9 @@ FirstMatch CompiledPolicy::match(const Evidence& seen) const {
 
 std::vector<TriedRule> CompiledPolicy::explain(const Evidence& seen) const {
   std::vector<TriedRule> tried;
+  const Probe places = probe(seen);
   for (std::uint32_t rule = 0; rule < parts_.rules.size(); ++rule) {
-    const RuleAnswer answer = explain_rule(parts_.rules[rule], parts_.list_names, parts_.lists, seen);
+    const RuleAnswer answer = explain_rule(parts_.rules[rule], parts_.list_names, parts_.lists, places);
     tried.push_back({rule, answer.match, answer.why});
     if (answer.match != Match::no) break;
   }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,8 @@ inline constexpr std::size_t kDirections = static_cast<std::size_t>(Direction::c
 struct PolicyParts {
   std::vector<Rule> rules;
   std::vector<std::string> list_names;
-  std::vector<AddressList> lists;  // as list_names
+  std::vector<AddressList> lists;                                   // as list_names
+  std::shared_ptr<const PlaceDatabase> country_places, asn_places;  // null where [places] names none
   std::array<Verdict, kDirections> defaults{Verdict::permanent_accept, Verdict::permanent_block,
                                             Verdict::permanent_drop};
 };
@@ -41,7 +43,11 @@ class CompiledPolicy final : public Policy {
   std::vector<TriedRule> explain(const Evidence& seen) const override;
 
  private:
+  // The evidence as it is compared, with the places that rules ask for.
+  Probe probe(const Evidence& seen) const;
+
   PolicyParts parts_;
+  bool asks_countries_ = false, asks_asns_ = false;  // some rule does
   RuleTests tests_;
   std::array<RuleIndex, kDirections> indexes_;
 };

@@ -27,8 +27,8 @@ std::string is_not(const std::vector<std::string>& values) {
 
 class Explainer {
  public:
-  Explainer(std::span<const std::string> list_names, std::span<const AddressList> lists, const Evidence& seen)
-      : list_names_{list_names}, lists_{lists}, seen_{seen} {}
+  Explainer(std::span<const std::string> list_names, std::span<const AddressList> lists, const Probe& probe)
+      : list_names_{list_names}, lists_{lists}, probe_{probe}, seen_{probe.seen} {}
 
   RuleAnswer explain(const Rule& rule) {
     const bool inbound = seen_.direction == Direction::inbound;
@@ -42,6 +42,8 @@ class Explainer {
     address(rule.destination, "destination", destination);
     address(rule.address, "address", inbound ? source : destination);
     scope(rule, inbound ? source : destination);
+    country(rule);
+    owner(rule.asns, "asn", probe_.asn);
     interface(rule);
     owner(rule.users, "user", seen_.uid);
     owner(rule.groups, "group", seen_.gid);
@@ -109,6 +111,20 @@ class Explainer {
     no("scope " + std::string{to_string(scope)} + ' ' + is_not(wanted));
   }
 
+  void country(const Rule& rule) {
+    if (rule.countries.any()) return;
+    if (probe_.country.is_empty()) {
+      if (!rule.countries.unknown) no("country is unknown");
+      return;
+    }
+    const Country country{static_cast<std::uint16_t>(*probe_.country)};
+    if (std::ranges::find(rule.countries.values, country) != rule.countries.values.end()) return;
+    std::vector<std::string> wanted;
+    for (const Country each : rule.countries.values) wanted.push_back(each.to_string());
+    if (rule.countries.unknown) wanted.emplace_back("unknown");
+    no("country " + country.to_string() + ' ' + is_not(wanted));
+  }
+
   void interface(const Rule& rule) {
     const FieldMatch<std::string>& match = rule.interfaces;
     if (match.any()) return;
@@ -147,6 +163,7 @@ class Explainer {
 
   std::span<const std::string> list_names_;
   std::span<const AddressList> lists_;
+  const Probe& probe_;
   const Evidence& seen_;
   std::optional<std::string> no_;
   std::optional<std::string> waits_;
@@ -155,8 +172,8 @@ class Explainer {
 }  // namespace
 
 RuleAnswer explain_rule(const Rule& rule, std::span<const std::string> list_names,
-                        std::span<const AddressList> lists, const Evidence& seen) {
-  return Explainer{list_names, lists, seen}.explain(rule);
+                        std::span<const AddressList> lists, const Probe& probe) {
+  return Explainer{list_names, lists, probe}.explain(rule);
 }
 
 }  // namespace tollgate

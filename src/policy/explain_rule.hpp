@@ -5,6 +5,7 @@
 #include <string>
 
 #include "address_list.hpp"
+#include "probe.hpp"
 #include "tollgate/policy/policy.hpp"
 
 namespace tollgate {
@@ -14,9 +15,9 @@ struct RuleAnswer {
   std::string why;
 };
 
-// One rule against the evidence, field by field as the rule was written and by nothing that was
-// compiled from it: what match() says is held against this.
+// One rule against the evidence and the places of its remote end, field by field as the rule was written and
+// by nothing that was compiled from it: what match() says is held against this.
 RuleAnswer explain_rule(const Rule& rule, std::span<const std::string> list_names,
-                        std::span<const AddressList> lists, const Evidence& seen);
+                        std::span<const AddressList> lists, const Probe& probe);
 
 }  // namespace tollgate

@@ -16,6 +16,7 @@ namespace {
 constexpr std::string_view kUnknown = "unknown";     // the empty field
 constexpr std::size_t kLongestInterface = 15;        // IFNAMSIZ - 1, linux/if.h
 constexpr std::int64_t kGreatestOwner = 0xfffffffe;  // (uid_t)-1 is nobody's
+constexpr std::int64_t kGreatestAsn = 0xffffffff;    // RFC 6793
 constexpr std::string_view kPortForms =
     R"(a port from 1 to 65535, like 443, "443", "8000-8999", "tcp/443" or "udp/1000-2000")";
 
@@ -67,9 +68,9 @@ void read_address(const TomlValue& value, const ListNames& lists, AddressMatch& 
   const auto text = value.string();
   if (!text) return;
   if (text->front() != '@') {
-    const auto prefix = Prefix::parse(*text);
-    if (!prefix) return value.error(value.name() + ": " + why_not_a_prefix(*text));
-    addresses.prefixes.push_back(*prefix);
+    const auto networks = parse_addresses(*text);
+    if (!networks) return value.error(value.name() + ": " + why_not_a_prefix(*text));
+    addresses.prefixes.insert(addresses.prefixes.end(), networks->begin(), networks->end());
     return;
   }
   const auto list = lists.find(text->substr(1));
@@ -147,6 +148,46 @@ std::vector<Scope> read_scopes(const TomlValue& values) {
     if (scope) scopes.push_back(*scope);
   }
   return scopes;
+}
+
+FieldMatch<Country> read_countries(const TomlValue& values) {
+  FieldMatch<Country> countries;
+  for (const TomlValue& value : values.each()) {
+    if (value.is_string() && value.string_value() == kUnknown) {
+      countries.unknown = true;
+      continue;
+    }
+    const auto country = value.is_string() ? Country::parse(value.string_value()) : std::nullopt;
+    if (country) {
+      countries.values.push_back(*country);
+    } else {
+      value.wrong(R"(the two letters of a country, like "DE", or "unknown")");
+    }
+  }
+  return countries;
+}
+
+FieldMatch<std::uint32_t> read_asns(const TomlValue& values) {
+  FieldMatch<std::uint32_t> asns;
+  for (const TomlValue& value : values.each()) {
+    if (value.is_integer()) {
+      if (const auto number = value.integer(1, kGreatestAsn))
+        asns.values.push_back(static_cast<std::uint32_t>(*number));
+      continue;
+    }
+    const std::string_view text = value.is_string() ? value.string_value() : std::string_view{};
+    if (text == kUnknown) {
+      asns.unknown = true;
+      continue;
+    }
+    const auto number = text.starts_with("AS") ? parse_number<std::uint32_t>(text.substr(2)) : std::nullopt;
+    if (number && *number > 0) {
+      asns.values.push_back(*number);
+    } else {
+      value.wrong(R"(the number of an autonomous system, like 64500 or "AS64500", or "unknown")");
+    }
+  }
+  return asns;
 }
 
 std::vector<Protocol> read_protocols(const TomlValue& values) {

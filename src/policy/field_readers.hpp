@@ -11,6 +11,8 @@ namespace tollgate {
 DirectionSet read_directions(const TomlValue& value);
 std::vector<Protocol> read_protocols(const TomlValue& value);
 std::vector<PortRange> read_ports(const TomlValue& value);
+FieldMatch<Country> read_countries(const TomlValue& value);
+FieldMatch<std::uint32_t> read_asns(const TomlValue& value);
 std::vector<Scope> read_scopes(const TomlValue& value);
 AddressMatch read_addresses(const TomlValue& value, const ListNames& lists);
 FieldMatch<std::string> read_interfaces(const TomlValue& value);

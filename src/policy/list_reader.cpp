@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "address_key.hpp"
+#include "address_range.hpp"
 #include "tollgate/config/path.hpp"
 
 namespace tollgate {
@@ -42,12 +43,12 @@ void parse_line(std::string_view line, std::uint32_t number, std::vector<Prefix>
   const std::size_t begin = line.find_first_not_of(kBlanks);
   if (begin == std::string_view::npos) return;
   const std::string_view text = line.substr(begin, line.find_last_not_of(kBlanks) - begin + 1);
-  if (const auto prefix = Prefix::parse(text)) {
-    prefixes.push_back(*prefix);
+  if (const auto networks = parse_addresses(text)) {
+    prefixes.insert(prefixes.end(), networks->begin(), networks->end());
     return;
   }
   const std::size_t blank = text.find_first_of(kBlanks);
-  const bool more = blank != std::string_view::npos && Prefix::parse(text.substr(0, blank));
+  const bool more = blank != std::string_view::npos && parse_addresses(text.substr(0, blank));
   const std::size_t place = more ? text.find_first_not_of(kBlanks, blank) : 0;
   found.add({number, static_cast<std::uint32_t>(begin + place + 1)},
             more ? "one address or network a line, and a comment begins with #" : why_not_a_prefix(text));
@@ -73,8 +74,8 @@ void read_list_file(const TomlValue& value, PolicySources& sources, std::vector<
 void read_entry(const TomlValue& value, std::vector<Prefix>& prefixes) {
   const auto text = value.string();
   if (!text) return;
-  if (const auto prefix = Prefix::parse(*text)) {
-    prefixes.push_back(*prefix);
+  if (const auto networks = parse_addresses(*text)) {
+    prefixes.insert(prefixes.end(), networks->begin(), networks->end());
   } else {
     value.error(why_not_a_prefix(*text));
   }
@@ -82,7 +83,17 @@ void read_entry(const TomlValue& value, std::vector<Prefix>& prefixes) {
 
 }  // namespace
 
+std::optional<std::vector<Prefix>> parse_addresses(std::string_view text) {
+  if (const auto prefix = Prefix::parse(text)) return std::vector{*prefix};
+  return parse_range(text);
+}
+
 std::string why_not_a_prefix(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  if (dash != std::string_view::npos && IpAddress::parse(text.substr(0, dash)) &&
+      IpAddress::parse(text.substr(dash + 1))) {
+    return "the range " + in_quotes(text) + " ends before it begins, or its ends are of two families";
+  }
   if (const auto network = without_host_bits(text); network && !Prefix::parse(text)) {
     return in_quotes(text) + " has bits set past its length; the network is " + network->to_string();
   }

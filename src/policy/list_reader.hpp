@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,7 +14,10 @@ namespace tollgate {
 // Why `text` is no address and no network, for a message: `"x" is not an address or a network`.
 std::string why_not_a_prefix(std::string_view text);
 
-// A list file: an address or a network a line; `#` begins a comment; blank lines are fine.
+// An address, a network, or a range of addresses, which is several networks. nullopt: none of them.
+std::optional<std::vector<Prefix>> parse_addresses(std::string_view text);
+
+// A list file: one of these a line; `#` begins a comment; blank lines are fine.
 std::vector<Prefix> parse_list_file(std::string_view text, FileDiagnostics& found);
 
 // One [list.NAME]. What is wrong with the files that it names goes to `file_diagnostics`.

@@ -6,6 +6,7 @@
 #include "compiled_policy.hpp"
 #include "list_reader.hpp"
 #include "rule_reader.hpp"
+#include "tollgate/config/path.hpp"
 #include "tollgate/config/toml_reader.hpp"
 
 namespace tollgate {
@@ -76,6 +77,7 @@ class PolicyLoader {
   void read_file(PolicyFile& file) {
     TomlTable root = file.document.root(file.found);
     if (auto defaults = root.take_table("default")) read_defaults(*std::move(defaults));
+    if (auto places = root.take_table("places")) read_places(*std::move(places));
     if (auto lists = root.take_table("list")) read_lists(*std::move(lists), file);
     if (const auto rules = root.take("rule")) file.rules = rules->tables();
     root.refuse_rest();
@@ -102,6 +104,24 @@ class PolicyLoader {
     only.add(direction);
     check_reroute(value, *verdict, only, features_);
     parts_.defaults[index] = *verdict;
+  }
+
+  void read_places(TomlTable table) {
+    if (const auto value = table.take("country")) open_places(*value, country_place_, parts_.country_places);
+    if (const auto value = table.take("asn")) open_places(*value, asn_place_, parts_.asn_places);
+    table.refuse_rest();
+  }
+
+  void open_places(const TomlValue& value, std::optional<Definition>& before,
+                   std::shared_ptr<const PlaceDatabase>& places) {
+    const auto name = value.string();
+    if (!name) return;
+    if (before) return value.error(value.name() + " is already set at " + at(before->file, before->place));
+    before = Definition{value.file(), value.place()};
+    const std::string path = path_beside(value.file(), *name);
+    auto opened = sources_.places(path);
+    if (!opened) return value.error("cannot use " + in_quotes(path) + ": " + opened.error().message);
+    places = std::move(*opened);
   }
 
   void read_lists(TomlTable table, PolicyFile& file) {
@@ -133,7 +153,8 @@ class PolicyLoader {
   }
 
   void read_rules(PolicyFile& file) {
-    const RuleContext context{features_, sources_, lists_};
+    const RuleContext context{features_, sources_, lists_, country_place_.has_value(),
+                              asn_place_.has_value()};
     for (TomlTable& table : file.rules) {
       const auto name_value = table.take("name");
       Rule rule = read_rule(table, context);
@@ -166,6 +187,7 @@ class PolicyLoader {
   PolicySources& sources_;
   std::vector<Opened> files_;
   std::array<std::optional<Definition>, kDirections> default_places_;
+  std::optional<Definition> country_place_, asn_place_;
   ListNames lists_;
   std::map<std::string, Definition> rule_names_;
   PolicyParts parts_;

@@ -6,8 +6,17 @@
 #include "address_key.hpp"
 #include "tollgate/base/scope.hpp"
 #include "tollgate/policy/evidence.hpp"
+#include "tollgate/policy/rule.hpp"
 
 namespace tollgate {
+
+// Countries as the numbers that are compared.
+inline FieldMatch<std::uint32_t> country_numbers(const FieldMatch<Country>& countries) {
+  FieldMatch<std::uint32_t> numbers;
+  numbers.unknown = countries.unknown;
+  for (const Country country : countries.values) numbers.values.push_back(country.value);
+  return numbers;
+}
 
 // One address of a flow, in the form that is compared.
 struct AddressProbe {
@@ -29,18 +38,21 @@ struct Probe {
         destination{address_probe(evidence.tuple.family, evidence.tuple.destination)},
         ports{has_ports(evidence.tuple.protocol)} {}
 
+  IpAddress remote_address() const {
+    return seen.direction == Direction::inbound ? seen.tuple.source_address()
+                                                : seen.tuple.destination_address();
+  }
+  Scope remote_scope() const { return scope_of(remote_address()); }
+
   // The end of the flow that is not this machine; of forwarded ones, where they go.
   const AddressProbe& remote() const { return seen.direction == Direction::inbound ? source : destination; }
 
   const Evidence& seen;
   AddressProbe source;
   AddressProbe destination;
-  Scope remote_scope() const {
-    const IpAddress address =
-        seen.direction == Direction::inbound ? seen.tuple.source_address() : seen.tuple.destination_address();
-    return scope_of(address);
-  }
-
+  // Of the remote end, where rules ask for them.
+  Known<std::uint32_t> country;  // Country::value
+  Known<std::uint32_t> asn;
   bool ports;  // the protocol has them; ICMP keeps other things in their place
 };
 

@@ -112,6 +112,10 @@ class RuleIndex::Builder {
         return owner_keys(rule.groups);
       case Dimension::interface:
         return interface_keys(rule.interfaces);
+      case Dimension::country:
+        return owner_keys(country_numbers(rule.countries));
+      case Dimension::asn:
+        return owner_keys(rule.asns);
       case Dimension::count_:
         break;
     }

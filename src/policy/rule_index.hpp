@@ -35,6 +35,8 @@ class RuleIndex {
     each_field(map(Dimension::user), probe.seen.uid, visit);
     each_field(map(Dimension::group), probe.seen.gid, visit);
     each_field(map(Dimension::interface), probe.seen.interface, visit);
+    each_field(map(Dimension::country), probe.country, visit);
+    each_field(map(Dimension::asn), probe.asn, visit);
     visit(RuleIds{rest_});
   }
 
@@ -48,6 +50,8 @@ class RuleIndex {
     user,
     group,
     interface,
+    country,
+    asn,
     count_
   };
   static constexpr std::size_t kDimensions = static_cast<std::size_t>(Dimension::count_);

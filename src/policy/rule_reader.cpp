@@ -12,8 +12,8 @@ namespace {
 constexpr std::size_t kLongestName = 200;
 
 // Part of the language, not of this version.
-constexpr std::array<std::string_view, 9> kLater = {"process",   "domain",  "unit", "container", "cgroup",
-                                                    "encrypted", "country", "asn",  "expires"};
+constexpr std::array<std::string_view, 7> kLater = {"process", "domain",    "unit",   "container",
+                                                    "cgroup",  "encrypted", "expires"};
 constexpr std::string_view kAsk = "ask";
 constexpr std::string_view kAnyPeer = "any";
 
@@ -118,6 +118,14 @@ class RuleReader {
       rule_.destination = read_addresses(*value, context_.lists);
     if (const auto value = table_.take("address")) rule_.address = read_addresses(*value, context_.lists);
     if (const auto value = table_.take("scope")) rule_.scopes = read_scopes(*value);
+    if (const auto value = table_.take("country")) {
+      rule_.countries = read_countries(*value);
+      if (!context_.countries) value->error("rule.country needs a database: [places] country");
+    }
+    if (const auto value = table_.take("asn")) {
+      rule_.asns = read_asns(*value);
+      if (!context_.asns) value->error("rule.asn needs a database: [places] asn");
+    }
     if (const auto value = table_.take("interface")) rule_.interfaces = read_interfaces(*value);
     if (const auto value = table_.take("user")) rule_.users = read_users(*value, context_.sources);
     if (const auto value = table_.take("group")) rule_.groups = read_groups(*value, context_.sources);
@@ -166,6 +174,9 @@ class RuleReader {
         table_.take(key)->error("rule." + std::string{key} + " speaks of the peer, and rule.peers of any");
     };
     refuse("address", !rule_.address.any());
+    refuse("scope", !rule_.scopes.empty());
+    refuse("country", !rule_.countries.any());
+    refuse("asn", !rule_.asns.any());
     refuse("destination", out && !rule_.destination.any());
     refuse("port", out && !rule_.ports.empty());
     refuse("source", in && !rule_.source.any());

@@ -25,6 +25,8 @@ struct RuleContext {
   const PolicyFeatures& features;
   PolicySources& sources;
   const ListNames& lists;
+  bool countries = false;  // there is a database that tells them
+  bool asns = false;
 };
 
 // One [[rule]]. What is wrong with it is reported; what is read then is of no use.

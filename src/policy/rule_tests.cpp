@@ -37,6 +37,8 @@ void RuleTests::add_rule(const Rule& rule) {
   add_addresses(Field::destination, rule.destination);
   add_addresses(Field::remote, rule.address);
   add_scopes(rule.scopes);
+  add_owners(Field::country, country_numbers(rule.countries));
+  add_owners(Field::asn, rule.asns);
   add_interfaces(rule.interfaces);
   add_owners(Field::user, rule.users);
   add_owners(Field::group, rule.groups);
@@ -160,6 +162,10 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
       const auto scope = static_cast<std::uint64_t>(probe.remote_scope());
       return decided(std::ranges::any_of(run, [&](const Test& test) { return test.key.low == scope; }));
     }
+    case Field::country:
+      return owner_is(probe.country);
+    case Field::asn:
+      return owner_is(probe.asn);
     case Field::interface:
       return match_interface(run, probe.seen.interface);
     case Field::user:

@@ -31,6 +31,8 @@ class RuleTests {
     destination,
     remote,
     scope,
+    country,
+    asn,
     interface,
     user,
     group,

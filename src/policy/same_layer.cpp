@@ -65,11 +65,20 @@ class Layer {
   std::vector<const Rule*> rules_;
 };
 
+bool same_edition(const std::shared_ptr<const PlaceDatabase>& a,
+                  const std::shared_ptr<const PlaceDatabase>& b) {
+  return (a == nullptr) == (b == nullptr) && (a == nullptr || a->edition() == b->edition());
+}
+
 }  // namespace
 
 bool CompiledPolicy::same_layer(const Policy& other, Direction direction, Family family) const {
   const auto* compiled = dynamic_cast<const CompiledPolicy*>(&other);
   if (compiled == nullptr || default_verdict(direction) != other.default_verdict(direction)) return false;
+  const bool same_places = same_edition(parts_.country_places, compiled->parts_.country_places) &&
+                           same_edition(parts_.asn_places, compiled->parts_.asn_places);
+  // Rules that speak of places are the same only where the places are.
+  if ((asks_countries_ || asks_asns_) && !same_places) return false;
   return Layer{parts_, direction, family} == Layer{compiled->parts_, direction, family};
 }
 

@@ -59,6 +59,8 @@ LIBRARIES = {
     "toml++/": {"config", "policy"},
     "openssl/": {"inspect"},
     "idn2.h": {"cli"},
+    "maxminddb.h": {"linux"},
+    "zlib.h": {"linux"},
     "pcap/": {"replay"},
     "libmnl/": {"linux"},
     "libnfnetlink/": {"linux"},

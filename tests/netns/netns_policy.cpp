@@ -2,6 +2,7 @@
 // Every field that a rule can have, on packets of the kernel: which rule decided is asked of the daemon.
 #include <map>
 
+#include "mmdb_writer.hpp"
 #include "scene.hpp"
 
 using namespace tollgate;
@@ -119,6 +120,37 @@ TEST_CASE("lists of addresses come from files, and a reload reads them again") {
   REQUIRE(daemon.tollgate({"reload"}).status == 0);
   REQUIRE(talk(Transport::tcp, {kOther.v4, kPort}) == 0);
   REQUIRE(talk(Transport::tcp, {kPeer.v4, kPort}) == ECONNREFUSED);
+}
+
+TEST_CASE("how far away, in which country, of which autonomous system") {
+  const Topology net;
+  const DaemonFiles files{accepting_defaults() +
+                          "[places]\ncountry = \"places.mmdb\"\nasn = \"places.mmdb\"\n" +
+                          rule("the system", "permanent-block", "asn = \"AS64500\"") +
+                          rule("abroad", "permanent-block", "country = [\"FR\", \"IT\"]") +
+                          rule("here", "permanent-block", "port = 7301\nscope = [\"lan\", \"internet\"]")};
+  DaemonUnderTest daemon{net.host, files, DaemonUnderTest::Start::later};
+  const auto places = [&](const std::string& country) {
+    MmdbWriter database;
+    for (const std::string& address : kPeer.both()) database.country(address, country);
+    for (const std::string& address : kOther.both()) database.asn(address, 64500);
+    const Bytes bytes = database.build();
+    daemon.write_list("places.mmdb", {bytes.begin(), bytes.end()});
+  };
+  places("DE");
+  daemon.start();
+  const EchoServer server{net.peer, {kPeer.v4, kPeer.v6, kOther.v4, kOther.v6}, kPort};
+  const Inside host{net.host};
+  for (const std::string& address : kOther.both())
+    REQUIRE(talk(Transport::tcp, {address, kPort}) == ECONNREFUSED);
+  for (const std::string& address : kPeer.both()) REQUIRE(talk(Transport::tcp, {address, kPort}) == 0);
+  REQUIRE(talk(Transport::tcp, {kPeer.v4, 7301}) == ECONNREFUSED);
+  REQUIRE(daemon.flow_to(7301).rule == "here");
+  // Another edition counts once the policy is read again.
+  places("FR");
+  REQUIRE(daemon.tollgate({"reload"}).status == 0);
+  for (const std::string& address : kPeer.both())
+    REQUIRE(talk(Transport::tcp, {address, kPort}) == ECONNREFUSED);
 }
 
 TEST_CASE("user and group are those of the socket, also of one that root made for them") {

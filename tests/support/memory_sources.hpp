@@ -2,7 +2,9 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +12,43 @@
 #include "tollgate/policy/policy.hpp"
 
 namespace tollgate {
+
+// A database of places from text; the first network that has the address tells.
+class MemoryPlaces final : public PlaceDatabase {
+ public:
+  explicit MemoryPlaces(const std::string& text) : text_{text} {
+    std::istringstream lines{text};
+    for (std::string network, country, asn; lines >> network >> country >> asn;) {
+      rows_.push_back(
+          {*Prefix::parse(network), Country::parse(country),
+           asn == "-" ? std::nullopt : std::optional{static_cast<std::uint32_t>(std::stoul(asn))}});
+    }
+  }
+  std::optional<Country> country(const IpAddress& address) const override {
+    const Row* row = find(address);
+    return row != nullptr ? row->country : std::nullopt;
+  }
+  std::optional<std::uint32_t> asn(const IpAddress& address) const override {
+    const Row* row = find(address);
+    return row != nullptr ? row->asn : std::nullopt;
+  }
+  std::string edition() const override { return text_; }
+
+ private:
+  struct Row {
+    Prefix network;
+    std::optional<Country> country;
+    std::optional<std::uint32_t> asn;
+  };
+  const Row* find(const IpAddress& address) const {
+    for (const Row& row : rows_) {
+      if (row.network.contains(address)) return &row;
+    }
+    return nullptr;
+  }
+  std::string text_;
+  std::vector<Row> rows_;
+};
 
 // A world of files and accounts that exists in memory only.
 class MemorySources : public PolicySources {
@@ -22,6 +61,12 @@ class MemorySources : public PolicySources {
     const auto file = files.find(path);
     if (file == files.end()) return Diagnostic{path, 0, 0, "No such file or directory"};
     return file->second;
+  }
+  // Every database is one file of lines "NETWORK COUNTRY ASN", either of which may be "-".
+  Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> places(const std::string& path) override {
+    const auto file = files.find(path);
+    if (file == files.end()) return Diagnostic{path, 0, 0, "No such file or directory"};
+    return std::shared_ptr<const PlaceDatabase>{std::make_shared<MemoryPlaces>(file->second)};
   }
   // A path that ends in a slash is a directory.
   Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) override {
@@ -49,6 +94,7 @@ inline Result<PolicyPointer, Diagnostics> load_text(const std::string& text,
                                                     const PolicyFeatures& features = {}) {
   MemorySources sources;
   sources.files["policy.toml"] = text;
+  sources.files["p"] = "10.0.0.0/24 DE 64500\n";  // for [places]
   return load_policy("policy.toml", features, sources);
 }
 

@@ -13,6 +13,7 @@
 #include "tollgate/base/diagnostic.hpp"
 #include "tollgate/base/result.hpp"
 #include "tollgate/policy/evidence.hpp"
+#include "tollgate/policy/places.hpp"
 #include "tollgate/policy/rule.hpp"
 
 namespace tollgate {
@@ -44,6 +45,8 @@ class PolicySources {
   virtual Result<std::string, Diagnostic> read(const std::string& path) = 0;
   // `path` itself when it is a file; when it is a directory its *.toml in byte order of the names.
   virtual Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) = 0;
+  // A database of places (MaxMind's format), or why it cannot be used.
+  virtual Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> places(const std::string& path) = 0;
   virtual std::optional<std::uint32_t> user_id(const std::string& name) = 0;
   virtual std::optional<std::uint32_t> group_id(const std::string& name) = 0;
 };

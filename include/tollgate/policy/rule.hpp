@@ -9,6 +9,7 @@
 #include "tollgate/base/ip.hpp"
 #include "tollgate/base/scope.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/policy/places.hpp"
 #include "tollgate/wire/protocol.hpp"
 
 namespace tollgate {
@@ -73,6 +74,8 @@ struct Rule {
   AddressMatch destination;
   AddressMatch address;                // the remote end: destination outbound and forward, source inbound
   std::vector<Scope> scopes;           // of the remote end
+  FieldMatch<Country> countries;       // the same
+  FieldMatch<std::uint32_t> asns;      // the same
   FieldMatch<std::string> interfaces;  // globs: * and ?
   FieldMatch<std::uint32_t> users;     // uids
   FieldMatch<std::uint32_t> groups;    // gids

@@ -33,6 +33,22 @@ class Directory {
 void write(const std::string& path, const std::string& text) { std::ofstream{path} << text; }
 }  // namespace
 
+TEST_CASE("what is named *.gz is unpacked") {
+  const Directory directory;
+  SystemSources sources;
+  // gzip -n of "10.0.0.0/8\n".
+  constexpr unsigned char kPacked[] = {0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00,
+                                       0x03, 0x33, 0x34, 0xd0, 0x03, 0x43, 0x7d, 0x0b, 0x2e,
+                                       0x00, 0xd4, 0xd5, 0x17, 0xf4, 0x0b, 0x00, 0x00, 0x00};
+  const std::string packed(reinterpret_cast<const char*>(kPacked), sizeof kPacked);
+  write(directory / "plain.txt", packed);
+  CHECK(*sources.read(directory / "plain.txt") == packed);
+  write(directory / "list.txt.gz", packed);
+  CHECK(*sources.read(directory / "list.txt.gz") == "10.0.0.0/8\n");
+  write(directory / "broken.gz", "10.0.0.0/8\n");
+  CHECK(sources.read(directory / "broken.gz").error().message == "not in gzip's format, or cut short");
+}
+
 TEST_CASE("a file is read whole, or the reason is the kernel's") {
   const Directory directory;
   SystemSources sources;

@@ -230,6 +230,56 @@ TEST_CASE("the scope is that of the remote end") {
   CHECK(policy->match(tcp("10.0.0.1", "224.0.0.251", 80)).match == Match::yes);
 }
 
+TEST_CASE("countries and autonomous systems are those of the remote end") {
+  MemorySources sources;
+  sources.files["/p/places.mmdb"] = "192.0.2.0/24 DE 64500\n198.51.100.0/24 FR -\n2001:db8::/32 - 64501\n";
+  const auto first_rule = [&](const std::string& field, const Evidence& seen) {
+    sources.files["/p/policy.toml"] =
+        "[places]\ncountry = \"places.mmdb\"\nasn = \"places.mmdb\"\n[[rule]]\nverdict = \"drop\"\n" + field;
+    const auto policy = load_policy("/p/policy.toml", {}, sources);
+    if (!policy) FAIL(policy.error().at(0).to_string());
+    return (*policy)->match(seen).match == Match::yes;
+  };
+  const Evidence german = tcp("10.0.0.1", "192.0.2.1", 80), french = tcp("10.0.0.1", "198.51.100.1", 80),
+                 nowhere = tcp("10.0.0.1", "10.0.0.2", 80);
+  CHECK(first_rule("country = \"de\"", german));
+  CHECK_FALSE(first_rule("country = \"DE\"", french));
+  CHECK(first_rule("country = [\"DE\", \"FR\"]", french));
+  CHECK_FALSE(first_rule("country = [\"DE\", \"FR\"]", nowhere));
+  CHECK(first_rule("country = \"unknown\"", nowhere));
+  CHECK_FALSE(first_rule("country = \"unknown\"", german));
+  CHECK(first_rule("asn = [1, 64500]", german));
+  CHECK(first_rule("asn = \"AS64500\"", german));
+  CHECK_FALSE(first_rule("asn = 64500", french));
+  CHECK(first_rule("asn = \"unknown\"", french));
+  CHECK(first_rule("asn = 64501\ncountry = \"unknown\"", tcp("2001:db8:1::1", "2001:db8::1", 80)));
+  Evidence inbound = german;
+  inbound.direction = Direction::inbound;
+  CHECK_FALSE(first_rule("country = \"DE\"", inbound));
+  std::swap(inbound.tuple.source, inbound.tuple.destination);
+  CHECK(first_rule("country = \"DE\"", inbound));
+}
+
+TEST_CASE("another edition of the places is another policy") {
+  const auto load = [](const std::string& places, const std::string& rule) {
+    MemorySources sources;
+    sources.files["a.mmdb"] = places;
+    sources.files["policy.toml"] =
+        "[places]\ncountry = \"a.mmdb\"\n[[rule]]\nname = \"r\"\nverdict = \"drop\"\n" + rule;
+    const auto policy = load_policy("policy.toml", {}, sources);
+    if (!policy) FAIL(policy.error().at(0).to_string());
+    return *policy;
+  };
+  const auto same = [](const PolicyPointer& a, const PolicyPointer& b) {
+    return a->same_layer(*b, Direction::outbound, Family::ipv4);
+  };
+  const std::string one = "192.0.2.0/24 DE -\n", other = "192.0.2.0/24 FR -\n", rule = "country = \"DE\"\n";
+  CHECK(same(load(one, rule), load(one, rule)));
+  CHECK_FALSE(same(load(one, rule), load(other, rule)));
+  CHECK(same(load(one, "scope = \"lan\""), load(other, "scope = \"lan\"")));
+  CHECK_FALSE(same(load(one, "scope = \"lan\""), load(one, "scope = \"host\"")));
+}
+
 TEST_CASE("ports are of protocols that have them: an ICMP type is none") {
   const PolicyPointer policy = good("[[rule]]\nport = 2048\nverdict = \"drop\"\n");
   Evidence seen = tcp("10.0.0.1", "10.0.0.2", 2048);
@@ -249,6 +299,9 @@ TEST_CASE("explanations say why") {
   CHECK(why("source = \"10.0.0.2\"", seen) == "source 10.0.0.1 is not 10.0.0.2/32");
   CHECK(why("destination = \"@l\"\n[list.l]\nentries = \"::1\"", seen) == "destination 10.0.0.2 is not @l");
   CHECK(why("scope = [\"host\", \"internet\"]", seen) == "scope lan is none of host, internet");
+  CHECK(why("country = \"unknown\"\n[places]\ncountry = \"p\"", seen) == "country DE is not unknown");
+  CHECK(why("country = [\"FR\", \"IT\"]\n[places]\ncountry = \"p\"", seen) == "country DE is none of FR, IT");
+  CHECK(why("asn = 7\n[places]\nasn = \"p\"", seen) == "asn 64500 is not 7");
   CHECK(why("interface = \"eth*\"", seen) == "interface is unknown");
   CHECK(why("user = 7", seen) == "user is unknown");
   CHECK(why("user = \"unknown\"", seen) == "matches");

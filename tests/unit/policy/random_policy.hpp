@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../../../src/policy/compiled_policy.hpp"
+#include "memory_sources.hpp"
 
 namespace tollgate {
 
@@ -20,6 +21,8 @@ class RandomWorld {
       parts.list_names.push_back("list" + std::to_string(i));
       parts.lists.emplace_back(prefixes(below(30)));
     }
+    parts.country_places = parts.asn_places =
+        std::make_shared<MemoryPlaces>("0.0.0.0/30 DE 0\n255.0.0.0/30 FR 1\n::/126 DE -\nff00::/16 - 3\n");
     for (std::size_t i = 0; i < rules; ++i) parts.rules.push_back(rule(i));
     return parts;
   }
@@ -43,6 +46,7 @@ class RandomWorld {
 
  private:
   static constexpr std::array<std::string_view, 5> kInterfaces = {"eth0", "eth1", "wg0", "lo", "veth12"};
+  static constexpr std::array<const char*, 3> kCountries = {"DE", "FR", "IT"};
   static constexpr std::array<const char*, 6> kGlobs = {"eth0", "eth*", "?g0", "*", "veth1", "lo"};
   static constexpr std::array<Protocol, 4> kProtocols = {Protocol::tcp, Protocol::udp, Protocol::icmp,
                                                          Protocol::sctp};
@@ -118,6 +122,14 @@ class RandomWorld {
     return match;
   }
 
+  FieldMatch<Country> countries() {
+    FieldMatch<Country> match;
+    for (std::uint32_t i = below(3); i > 0; --i)
+      match.values.push_back(*Country::parse(kCountries[below(3)]));
+    match.unknown = seldom();
+    return match;
+  }
+
   Rule rule(std::size_t number) {
     Rule rule;
     rule.name = "rule " + std::to_string(number);
@@ -137,6 +149,8 @@ class RandomWorld {
     rule.groups = owners();
     if (seldom()) rule.scopes.push_back(static_cast<Scope>(below(4)));
     if (seldom()) rule.scopes.push_back(static_cast<Scope>(below(4)));
+    if (seldom()) rule.countries = countries();
+    if (seldom()) rule.asns = owners();
     if (seldom()) rule.interfaces.values.emplace_back(kGlobs[below(kGlobs.size())]);
     if (seldom()) rule.interfaces.unknown = coin();
     if (seldom()) rule.reauthorize = coin();
