@@ -62,7 +62,9 @@ void explanation(Page& page, const ExplainRequest&, const Explanation& explanati
 void checked(Page& page, const CheckResult& result) {
   boost::json::array files;
   for (const CheckedFile& file : result.files) files.push_back({{"kind", file.kind}, {"path", file.path}});
-  line(page, {{"checked", files}, {"diagnostics", to_json(result.diagnostics)}});
+  line(page, {{"checked", files},
+              {"diagnostics", to_json(result.diagnostics)},
+              {"skipped", to_json(result.skipped)}});
 }
 
 std::unique_ptr<FlowList> replayed(Page& page) { return std::make_unique<LinesOfFlows>(page); }

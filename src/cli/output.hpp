@@ -28,6 +28,7 @@ struct CheckedFile {
 struct CheckResult {
   std::vector<CheckedFile> files;
   Diagnostics diagnostics;
+  Diagnostics skipped;  // lines of lists that may be
 };
 
 // All that commands say, once for people and once for programs.

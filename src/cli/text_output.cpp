@@ -259,6 +259,7 @@ void explanation(Page& page, const ExplainRequest& request, const Explanation& e
 void checked(Page& page, const CheckResult& result) {
   for (const Diagnostic& diagnostic : result.diagnostics)
     page.err << harmless(diagnostic.to_string()) << '\n';
+  for (const Diagnostic& line : result.skipped) page.err << harmless(line.to_string()) << " (skipped)\n";
   if (!result.diagnostics.empty()) {
     page.err << "tollgate: " << counted(result.diagnostics.size(), "error", "errors") << '\n';
   }

@@ -29,6 +29,8 @@ void check_policy(const std::string& path, const PolicyFeatures& features, Check
   const Result<PolicyPointer, Diagnostics> policy = load_policy(path, features, sources);
   std::string contents;
   if (policy) {
+    const auto skipped = (*policy)->skipped();
+    result.skipped.insert(result.skipped.end(), skipped.begin(), skipped.end());
     contents = counted((*policy)->rules().size(), "rule", "rules") + ", " +
                counted((*policy)->lists().size(), "list", "lists");
   } else {

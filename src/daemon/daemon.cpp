@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <stdexcept>
 #include <utility>
@@ -154,6 +155,7 @@ int Daemon::run() {
   keep_watchdog_quiet();
   gate_->start();
   gate_->follower().adopt([this](bool whole) { on_adopted(whole); });
+  say_skipped();
   loop_.run();
   log_.settle(clock_.now());
   return exit_status_;
@@ -214,6 +216,17 @@ void Daemon::finish() {
   loop_.stop();
 }
 
+void Daemon::say_skipped() {
+  constexpr std::size_t kShown = 10;
+  const auto skipped = engine_.policy().skipped();
+  if (skipped.empty()) return;
+  std::string text = plural(skipped.size(), "line") + " of lists skipped:";
+  for (const Diagnostic& line : skipped.first(std::min(kShown, skipped.size())))
+    text += "\n" + line.to_string();
+  if (skipped.size() > kShown) text += "\nand " + std::to_string(skipped.size() - kShown) + " more";
+  log_.message(LogLevel::warning, text);
+}
+
 Diagnostics Daemon::reload() {
   SystemSources sources;
   Diagnostics problems;
@@ -232,6 +245,7 @@ Diagnostics Daemon::reload() {
   policy_loaded_ = clock_.now();
   log_.message(LogLevel::info, "policy generation " + std::to_string(engine_.generation().value) + ": " +
                                    plural(engine_.policy().rules().size(), "rule"));
+  say_skipped();
   if (!(*config == config_)) {
     log_.message(LogLevel::notice, config_path_ + " has changed: that takes effect at the next start");
   }

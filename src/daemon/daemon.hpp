@@ -61,6 +61,7 @@ class Daemon final : public ControlService {
   void apply_rules();
   std::vector<std::string> lacking() const;
   void keep_rules(const LiveRules& loaded);
+  void say_skipped();
   bool rules_stay() const;
   void watch_lists(const std::set<std::string>& lists);
   void wait_for_signal();

@@ -21,6 +21,7 @@ struct PolicyParts {
   std::vector<Rule> rules;
   std::vector<std::string> list_names;
   std::vector<AddressList> lists;                                   // as list_names
+  Diagnostics skipped;                                              // lines of lists
   std::shared_ptr<const PlaceDatabase> country_places, asn_places;  // null where [places] names none
   std::array<Verdict, kDirections> defaults{Verdict::permanent_accept, Verdict::permanent_block,
                                             Verdict::permanent_drop};
@@ -38,6 +39,7 @@ class CompiledPolicy final : public Policy {
     return parts_.defaults[static_cast<std::size_t>(direction)];
   }
   std::vector<std::string> lists() const override { return parts_.list_names; }
+  std::span<const Diagnostic> skipped() const override { return parts_.skipped; }
   FirstMatch match(const Evidence& seen) const override;
   bool same_layer(const Policy& other, Direction direction, Family family) const override;
   std::vector<TriedRule> explain(const Evidence& seen) const override;

@@ -18,6 +18,10 @@ constexpr std::string_view kBlanks = " \t\r\v\f";
 // Part of the language, not of this version.
 constexpr std::array<std::string_view, 1> kLater = {"domains"};
 
+// What becomes of a list with lines that are none of its forms.
+enum class BrokenLines : std::uint8_t { refuse, skip };
+std::string_view to_string(BrokenLines what) { return what == BrokenLines::refuse ? "refuse" : "skip"; }
+
 // The network that has `text`'s address in it, when only the host bits are wrong.
 std::optional<Prefix> without_host_bits(std::string_view text) {
   const std::size_t slash = text.find('/');
@@ -110,8 +114,12 @@ std::vector<Prefix> parse_list_file(std::string_view text, FileDiagnostics& foun
   return prefixes;
 }
 
-std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnostics& file_diagnostics) {
+std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnostics& broken,
+                              Diagnostics& skipped) {
   std::vector<Prefix> prefixes;
+  const auto lines = table.take("broken_lines");
+  const bool skip = lines && lines->word({BrokenLines::refuse, BrokenLines::skip}) == BrokenLines::skip;
+  Diagnostics& file_diagnostics = skip ? skipped : broken;
   const auto files = table.take("addresses");
   const auto entries = table.take("entries");
   if (files) {
@@ -121,7 +129,7 @@ std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnosti
     for (const TomlValue& entry : entries->each()) read_entry(entry, prefixes);
   }
   table.refuse_rest(kLater);
-  if (table.empty()) {
+  if (table.empty() || (lines && !files && !entries)) {
     table.error(table.name() + " needs addresses (a file) or entries (networks)");
   }
   return prefixes;

@@ -20,7 +20,9 @@ std::optional<std::vector<Prefix>> parse_addresses(std::string_view text);
 // A list file: one of these a line; `#` begins a comment; blank lines are fine.
 std::vector<Prefix> parse_list_file(std::string_view text, FileDiagnostics& found);
 
-// One [list.NAME]. What is wrong with the files that it names goes to `file_diagnostics`.
-std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnostics& file_diagnostics);
+// One [list.NAME]. What is wrong with lines of the files that it names goes to `broken`, or, where the list
+// says that they are to be skipped, to `skipped`.
+std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnostics& broken,
+                              Diagnostics& skipped);
 
 }  // namespace tollgate

@@ -143,7 +143,7 @@ class PolicyLoader {
       return;
     }
     const std::size_t errors_before = file.found.size() + file.list_files.size();
-    const AddressList list{read_list(std::move(table), sources_, file.list_files)};
+    const AddressList list{read_list(std::move(table), sources_, file.list_files, parts_.skipped)};
     const bool complete = file.found.size() + file.list_files.size() == errors_before;
     const ListId id{static_cast<std::uint32_t>(parts_.lists.size())};
     lists_[name] = {id,       list.has(Family::ipv4), list.has(Family::ipv6),

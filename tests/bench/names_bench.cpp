@@ -87,4 +87,3 @@ BENCHMARK_CAPTURE(first_payload, tls, Protocol::tcp, "tls/tls-1-tcp443");
 BENCHMARK_CAPTURE(first_payload, quic, Protocol::udp, "quic/quic-1-udp4434-0");
 
 }  // namespace
-

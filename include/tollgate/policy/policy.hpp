@@ -62,6 +62,9 @@ class Policy {
   // The names of the lists, as in [list.NAME].
   virtual std::vector<std::string> lists() const = 0;
 
+  // Lines of lists that were skipped, as the list allows (broken_lines = "skip"), in order of files.
+  virtual std::span<const Diagnostic> skipped() const = 0;
+
   // First match wins; a rule that waits for evidence hides those below it. Never allocates, never
   // throws.
   virtual FirstMatch match(const Evidence& seen) const = 0;

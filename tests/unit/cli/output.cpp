@@ -165,6 +165,20 @@ TEST_CASE("output: reload") {
         "\n");
 }
 
+TEST_CASE("output: lines of lists that were skipped are no errors") {
+  CheckResult result;
+  result.files = {{"policy", "p.toml", "1 rule, 1 list"}};
+  result.skipped = {{"bad.txt", 2, 1, "not an address"}};
+  Printed text, json;
+  kTextOutput.checked(text.page, result);
+  CHECK(text.err.str() == "bad.txt:2:1: not an address (skipped)\n");
+  CHECK(text.out.str() == "policy p.toml: 1 rule, 1 list\n");
+  kJsonOutput.checked(json.page, result);
+  CHECK(json.out.str() == R"({"checked":[{"kind":"policy","path":"p.toml"}],"diagnostics":[],)"
+                          R"("skipped":[{"file":"bad.txt","line":2,"column":1,"message":"not an address"}]})"
+                          "\n");
+}
+
 TEST_CASE("output: an explanation") {
   Printed printed;
   kTextOutput.explanation(printed.page, samples::explain_request(), samples::explanation());

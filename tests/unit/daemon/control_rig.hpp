@@ -57,6 +57,7 @@ class EmptyPolicy final : public Policy {
   std::span<const Rule> rules() const override { return all; }
   Verdict default_verdict(Direction) const override { return Verdict::accept; }
   std::vector<std::string> lists() const override { return {}; }
+  std::span<const Diagnostic> skipped() const override { return {}; }
   bool same_layer(const Policy&, Direction, Family) const override { return true; }
   FirstMatch match(const Evidence&) const override { return {}; }
   std::vector<TriedRule> explain(const Evidence&) const override { return {}; }

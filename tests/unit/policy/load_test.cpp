@@ -230,6 +230,26 @@ TEST_CASE("the scope is that of the remote end") {
   CHECK(policy->match(tcp("10.0.0.1", "224.0.0.251", 80)).match == Match::yes);
 }
 
+TEST_CASE("broken lines of a list are skipped where it says so, and named") {
+  MemorySources sources;
+  sources.files["bad.txt"] = "10.0.0.1\nnonsense\n10.0.0.3\n";
+  const auto load = [&](const std::string& keys) {
+    sources.files["policy.toml"] =
+        "[list.l]\naddresses = \"bad.txt\"\n" + keys + "[[rule]]\ndestination = \"@l\"\nverdict = \"drop\"\n";
+    return load_policy("policy.toml", {}, sources);
+  };
+  const Diagnostics named{{"bad.txt", 2, 1, "\"nonsense\" is not an address or a network"}};
+  CHECK(load("").error() == named);
+  CHECK(load("broken_lines = \"refuse\"\n").error() == named);
+  const auto policy = load("broken_lines = \"skip\"\n");
+  REQUIRE(policy.ok());
+  const auto skipped = (*policy)->skipped();
+  CHECK(Diagnostics(skipped.begin(), skipped.end()) == named);
+  CHECK((*policy)->match(tcp("10.0.0.9", "10.0.0.3", 80)).match == Match::yes);
+  CHECK(load("broken_lines = \"ignore\"\n").error().at(0).message ==
+        "list.l.broken_lines must be \"refuse\" or \"skip\", not \"ignore\"");
+}
+
 TEST_CASE("countries and autonomous systems are those of the remote end") {
   MemorySources sources;
   sources.files["/p/places.mmdb"] = "192.0.2.0/24 DE 64500\n198.51.100.0/24 FR -\n2001:db8::/32 - 64501\n";
