@@ -201,7 +201,8 @@ TEST_CASE("output: an explanation") {
 TEST_CASE("output: check") {
   Printed printed;
   kTextOutput.checked(printed.page, {{{"configuration", "t.toml", "good"}, {"policy", "p.d", ""}},
-                                     {{"p.d/a.toml", 1, 2, "unknown key"}}});
+                                     {{"p.d/a.toml", 1, 2, "unknown key"}},
+                                     {}});
   CHECK(printed.out.str() == "configuration t.toml: good\n");
   CHECK(printed.err.str() == "p.d/a.toml:1:2: unknown key\ntollgate: 1 error\n");
 }
