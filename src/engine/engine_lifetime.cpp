@@ -18,6 +18,11 @@ std::uint32_t seconds_of(Time time) {
   return static_cast<std::uint32_t>(unix_nanoseconds(time) / 1'000'000'000);
 }
 
+std::uint32_t activity_of(const ConntrackEntry& entry, Time now) {
+  if (entry.packets) return static_cast<std::uint32_t>(*entry.packets);
+  return entry.expires_in ? seconds_of(now + *entry.expires_in) : 0;
+}
+
 FiveTuple tuple_of(const SocketGone& gone) {
   Endpoints ends;
   ends.source = gone.local;
@@ -71,7 +76,7 @@ void Engine::learn(FlowIndex index, const ConntrackEntry& entry, Time now) {
     originals_[index] = entry.original;
   if (entry.packets) flow.packets = std::max(flow.packets, *entry.packets);
   if (entry.bytes) flow.bytes = std::max(flow.bytes, *entry.bytes);
-  if (entry.expires_in) detail.expires = seconds_of(now + *entry.expires_in);
+  if (const std::uint32_t heard = activity_of(entry, now); heard != 0) detail.activity = heard;
 }
 
 void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
@@ -188,14 +193,14 @@ void Engine::on(const FlowProbed& probed, Time now, Effects& effects) {
     flow.carried = same;
     return;
   }
-  const std::uint64_t packets = flow.packets;
   learn(index, *probed.entry, now);
   if (!flow.asked) return;  // the question was another, or a packet has answered it
   // With accounting the packets tell, without it the expiry that every packet puts off; what was
   // never heard of before is given the benefit of the doubt.
-  const bool active = probed.entry->packets ? flow.packets > packets
-                                            : before.expires == 0 || flows_.detail(index).expires >
-                                                                         before.expires + kExpiryNoise;
+  const std::uint32_t heard = flows_.detail(index).activity;
+  const bool active =
+      before.activity == 0 ||
+      (probed.entry->packets ? heard != before.activity : heard > before.activity + kExpiryNoise);
   if (active) return flows_.touch(index, now);
   remove(flow, index, Removal::idle, effects);
   flows_.erase(index);

@@ -13,6 +13,13 @@ bool opens_connection(const Packet& packet) {
          (packet.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
 }
 
+// Conntrack has had it from an earlier packet on: its mark outlives a refusal.
+template <class Context>
+bool has_entry(const Context& context) {
+  const bool midway = context.packet.endpoints.protocol == Protocol::tcp && !opens_connection(context.packet);
+  return context.queued.established || context.queued.reply || midway;
+}
+
 Direction opposite(Direction direction) {
   switch (direction) {
     case Direction::outbound:
@@ -171,9 +178,14 @@ void Engine::on_flow_packet(const Context& context) {
   FlowIndex index = flows_.find(key);
   // 4. The tuple may be used again while the flow that had it before is still remembered.
   std::uint32_t former = 0;
+  bool carried = has_entry(context);
   if (index != kNoFlow && is_successor(context, flows_.at(index))) {
-    const std::uint32_t entry = flows_.detail(index).entry;
+    // A SYN begins an entry of its own; what else follows may have that of the flow before.
+    const std::uint32_t entry = opens_connection(context.packet) ? flows_.detail(index).entry : 0;
     if (flows_.at(index).carried) former = entry != 0 ? entry : kSomeFormer;
+    // UDP outlives its socket in conntrack's table. Where the packet does not tell, so we suppose.
+    const bool untold = context.queued.conntrack_id == 0 && !opens_connection(context.packet);
+    carried = carried || (untold && flows_.at(index).carried);
     remove(flows_.at(index), index, Removal::erased, context.effects);
     flows_.erase(index);
     index = kNoFlow;
@@ -181,6 +193,7 @@ void Engine::on_flow_packet(const Context& context) {
   if (index == kNoFlow) {
     index = open_for(context, key);
     flows_.detail(index).former = former;
+    if (carried) note_carried(index);
   }
   Flow& flow = flows_.at(index);
   ++flow.packets;

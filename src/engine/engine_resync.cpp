@@ -38,6 +38,7 @@ void Engine::compare(FlowIndex index, const ConntrackEntry& entry, Time now, Eff
   const FlowDetail& detail = flows_.detail(index);
   if (flow.state == FlowState::pending) return;
   const bool over = entry.tcp && is_over(*entry.tcp);
+  if (entry.id != 0 && detail.entry == 0 && entry.id == detail.former) return;
   if (entry.id != 0 && detail.entry != 0 && entry.id != detail.entry) {
     // The tuple is another connection's by now, or this was read before our flow began.
     if (entry.id == detail.former || over) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "queue_message.hpp"
 
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
 
@@ -23,6 +24,7 @@ struct Fields {
   std::optional<std::uint32_t> uid, gid;
   std::optional<FiveTuple> conntrack;
   std::uint32_t conntrack_id = 0;
+  bool established = false;
   std::span<const std::uint8_t> payload;
 };
 
@@ -36,6 +38,15 @@ bool read_optional(Reader in, std::optional<std::uint32_t>& out) {
   std::uint32_t number = 0;
   if (!in.u32(number)) return false;
   out = number;
+  return true;
+}
+
+// Where the packet stands in its connection (enum ip_conntrack_info): one whose entry is not there yet is
+// NEW, or RELATED to another's.
+bool read_conntrack_info(Reader value, Fields& fields) {
+  std::uint32_t info = 0;
+  if (!value.u32(info)) return false;
+  fields.established = info != IP_CT_NEW && info != IP_CT_RELATED;
   return true;
 }
 
@@ -65,6 +76,8 @@ bool read_field(std::uint16_t type, Reader value, Fields& fields) {
         fields.conntrack_id = found->entry.id;
       }
       return true;
+    case NFQA_CT_INFO:
+      return read_conntrack_info(value, fields);
     default:
       return true;  // the kernel's numbers: hardware address, time, VLAN, security context, …
   }
@@ -131,6 +144,7 @@ std::optional<DecodedPacket> decode_packet(std::span<const std::uint8_t> message
   if (fields.gid) packet.gid = *fields.gid;
   packet.conntrack = fields.conntrack;
   packet.conntrack_id = fields.conntrack_id;
+  packet.established = fields.established;
   return decoded;
 }
 

@@ -13,7 +13,7 @@ using namespace tollgate;
 
 namespace {
 
-constexpr const char* kPolicy = R"([default]
+constexpr const char* kPolicies[] = {R"([default]
 outbound = "permanent-accept"
 inbound = "block"
 [[rule]]
@@ -29,7 +29,27 @@ verdict = "accept"
 name = "refused"
 destination = ["10.0.0.0/8", "2001:db8::/32"]
 verdict = "permanent-block"
-)";
+)",
+                                     R"([default]
+outbound = "permanent-block"
+inbound = "permanent-accept"
+[[rule]]
+name = "ask"
+reauthorize = true
+port = "udp/1-1023"
+verdict = "accept"
+[[rule]]
+name = "anybody"
+direction = ["outbound", "inbound"]
+protocol = "udp"
+peers = "any"
+verdict = "permanent-accept"
+[[rule]]
+name = "elsewhere"
+direction = "outbound"
+protocol = "tcp"
+verdict = "reroute-nameserver"
+)"};
 
 Decision decide_or_ask(const Policy& rules, const Evidence& seen) {
   const Decision decision = decide(rules, seen);
@@ -41,6 +61,9 @@ EngineOptions options() {
   EngineOptions small;
   small.flows.max_flows = 16;
   small.pending = {8, 2, std::chrono::seconds{5}};
+  small.nameserver4 = true;
+  small.icmp = small.other = FlowHandling::flow;
+  small.arrival_interface = ArrivalInterface::reauthorize;
   return small;
 }
 
@@ -56,7 +79,9 @@ class Script {
       now_ += std::chrono::milliseconds{pause * 20};
       step(kind);
     }
+    // An hour, and so long as conntrack may take to answer.
     checker_.handle(TimePassed{}, now_ + std::chrono::hours{1});
+    checker_.handle(TimePassed{}, now_ + std::chrono::hours{1} + FlowTable::kAnswerTime);
     if (checker_.waiting() != 0 || checker_.engine().flows().size() != 0) __builtin_trap();
   }
 
@@ -71,7 +96,7 @@ class Script {
         return void(checker_.handle(
             AnswerGiven{FlowId{detail}, static_cast<Verdict>(kind / 8 % kVerdictCount)}, now_));
       case 2:
-        return void(checker_.handle(PolicyReplaced{policy()}, now_));
+        return void(checker_.handle(PolicyReplaced{policy(kind / 8 % 2)}, now_));
       case 3:
         return conntrack(kind, detail);
       default:
@@ -91,6 +116,12 @@ class Script {
     queued.transit = (detail & 8) != 0;
     queued.foreign_mark = (detail & 16) != 0;
     queued.bytes = bytes.rest();
+    if ((detail & 128) != 0) {
+      queued.interface = "eth0";
+      queued.conntrack = last_tuple_;
+      queued.conntrack_id = kind;
+      queued.master = last_tuple_.reversed();
+    }
     queued.wire_length = bytes.remaining() + ((detail & 32) != 0 ? kind : 0U);
     if ((detail & 64) != 0) queued.uid = kind;
     const auto parsed = parse_packet(queued.bytes);
@@ -98,22 +129,71 @@ class Script {
     checker_.handle(queued, now_);
   }
 
+  ConntrackEntry entry(std::uint8_t detail) const {
+    ConntrackEntry entry;
+    entry.original = (detail & 2) != 0 ? last_tuple_ : last_tuple_.reversed();
+    entry.reply = entry.original.reversed();
+    if ((detail & 4) != 0) entry.tcp = TcpState::close;
+    if ((detail & 8) != 0) entry.id = detail;
+    if ((detail & 16) != 0) entry.reply.source_port = detail;
+    entry.direction = static_cast<Direction>(detail / 32 % 3);
+    return entry;
+  }
+
+  // What the kernel or somebody by hand may say besides.
+  void others(std::uint8_t what, std::uint8_t detail) {
+    const FlowTable& flows = checker_.engine().flows();
+    const FlowIndex place = detail / 8U % 16;
+    const std::vector<FlowRef> refs{place < flows.places() ? flows.ref(place) : FlowRef{}};
+    ConntrackSeen seen{entry(detail), {}, detail};
+    SocketGone gone;
+    switch (what) {
+      case 0:
+        seen.entry.mark = FlowMark::accept;
+        checker_.handle(ResyncBegan{}, now_);
+        checker_.handle(seen, now_);
+        return void(checker_.handle(ResyncEnded{(detail & 2) != 0}, now_));
+      case 1:
+        gone.protocol = last_tuple_.protocol;
+        gone.local = last_tuple_.source_address();
+        gone.local_port = last_tuple_.source_port;
+        gone.remote = last_tuple_.destination_address();
+        if ((detail & 2) != 0) gone.remote_port = last_tuple_.destination_port;
+        return void(checker_.handle(gone, now_));
+      case 2:
+        return void(checker_.handle(
+            FlowProbed{refs[0], (detail & 2) != 0 ? std::optional{entry(detail)} : std::nullopt}, now_));
+      case 3:
+        return void(checker_.handle(FlowsRevoked{refs}, now_));
+      case 4:
+        return void(checker_.handle(FlowsKilled{refs}, now_));
+      case 5:
+        return void(checker_.handle(ResyncBegan{(detail & 2) != 0}, now_));
+      case 6:
+        seen.entry.mark = static_cast<FlowMark>(detail / 4 % 7);
+        return void(checker_.handle(seen, now_));
+      default:
+        return void(checker_.handle(ResyncEnded{true}, now_));
+    }
+  }
+
   void conntrack(std::uint8_t kind, std::uint8_t detail) {
+    if ((detail & 1) != 0) return others(kind / 8 % 8, detail);
     ConntrackChanged change;
     change.kind = static_cast<ConntrackChanged::Kind>(kind / 8 % 3);
-    change.entry.original = (detail & 2) != 0 ? last_tuple_ : last_tuple_.reversed();
-    change.entry.reply = change.entry.original.reversed();
-    if ((detail & 4) != 0) change.entry.tcp = TcpState::close;
+    change.entry = entry(detail);
+    if ((detail & 64) != 0) change.entry.mark = FlowMark::accept;
     checker_.handle(change, now_);
   }
 
-  static PolicyPointer policy() {
-    static const PolicyPointer compiled = *load_text(kPolicy, {true, true, true, true});
-    return compiled;
+  static PolicyPointer policy(std::size_t which) {
+    static const PolicyPointer compiled[] = {*load_text(kPolicies[0], {true, true, true, true}),
+                                             *load_text(kPolicies[1], {true, true, true, true})};
+    return compiled[which];
   }
 
   Reader in_;
-  test::EngineChecker checker_{options(), policy(), &decide_or_ask};
+  test::EngineChecker checker_{options(), policy(0), &decide_or_ask};
   Time now_{std::chrono::hours{1}};
   FiveTuple last_tuple_;
   std::uint32_t last_packet_ = 0;

@@ -226,7 +226,7 @@ class Engine {
   std::optional<FlowIndex> policy_walk_;  // the next place to hold the policy against
   std::vector<bool> rules_used_;          // that the walk has come upon
   std::optional<FlowIndex> sweep_walk_;   // the next place to look for what the table lacked
-  std::uint32_t round_ = 0;               // counts readings of conntrack's table
+  std::uint16_t round_ = 0;               // counts readings of conntrack's table
   bool resync_ = false;                   // one is under way
   bool restart_ = false;                  // it is the one at start
   bool forgotten_ = false;                // conntrack carries flows with a verdict that are not in the cache

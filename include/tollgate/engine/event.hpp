@@ -38,6 +38,7 @@ struct PacketQueued {
   // (CTA_TUPLE_MASTER; RELATED).
   std::optional<FiveTuple> conntrack;
   std::uint32_t conntrack_id = 0;
+  bool established = false;  // the entry was there before this packet (NFQA_CT_INFO)
   std::optional<FiveTuple> master;
 };
 
@@ -72,7 +73,8 @@ struct FlowProbed {
 // for each entry, and any other events. Afterwards cache and table agree: what the table has and the
 // cache lacks is adopted; what lacks a verdict is decided; what the table lacks is ended. A reading
 // that could not be finished ends with `whole` = false (nothing is ended then), or simply begins
-// anew. The shell leaves out what the rules never bring up (exempt loopback, forwarded flows
+// anew. Conntrack's own events rest meanwhile, for one that is told first may speak of an entry that was
+// read before. The shell leaves out what the rules never bring up (exempt loopback, forwarded flows
 // while `forward` is off).
 struct ResyncBegan {
   bool restart = false;

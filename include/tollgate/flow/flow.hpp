@@ -71,12 +71,14 @@ struct Flow {
 
 // The rest of a flow, in an array beside the flows (FlowTable::detail): no packet's way leads here.
 struct FlowDetail {
-  std::uint64_t socket = 0;   // cookie of its local socket (sock_diag(7)); 0: not known
-  std::uint32_t entry = 0;    // id of its conntrack entry (CTA_ID); 0: not known
-  std::uint32_t former = 0;   // the same of the flow that had this tuple before it; 0: none known
-  std::uint32_t expires = 0;  // when conntrack would forget it, as last heard, in Unix seconds; 0: unheard
-  std::uint32_t round = 0;    // the last reading of conntrack's table that saw it
-  Cause cause = Cause::none;  // of the last decision, when it was not the first
+  std::uint64_t socket = 0;  // cookie of its local socket (sock_diag(7)); 0: not known
+  std::uint32_t entry = 0;   // id of its conntrack entry (CTA_ID); 0: not known
+  std::uint32_t former = 0;  // the same of the flow that had this tuple before it; 0: none known
+  // What conntrack said last that every packet changes: its count of them (the lower bits) or, without
+  // accounting, when it would forget the entry, in Unix seconds. 0: unheard.
+  std::uint32_t activity = 0;
+  std::uint16_t round = 0;                // the last reading of conntrack's table that saw it
+  Cause cause = Cause::none;              // of the last decision, when it was not the first
   Verdict old_verdict = Verdict::accept;  // before it; meaningful with a cause
 
   // The table's own: the UDP flows of one local port.

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kernel_model.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace tollgate::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::uint16_t kPorts[] = {25, 53, 80, 443, 9999};
+
+bool is_tcp(const FiveTuple& tuple) { return tuple.protocol == Protocol::tcp; }
+
+std::string local_key(Protocol protocol, Direction direction, const IpAddress& address, std::uint16_t port) {
+  return to_string(protocol) + std::string{to_string(direction)} + address.to_string() + "#" +
+         std::to_string(port);
+}
+
+}  // namespace
+
+KernelModel::KernelModel(std::uint32_t seed, const KernelTraits& traits, const EngineOptions& options,
+                         std::vector<PolicyPointer> policies, Engine::Decide decide)
+    : random_{seed},
+      traits_{traits},
+      policies_{std::move(policies)},
+      checker_{options, policies_.front(), std::move(decide)} {}
+
+void KernelModel::run(std::uint64_t steps) {
+  for (std::uint64_t i = 0; i < steps; ++i) {
+    now_ += std::chrono::milliseconds{pick(100)};
+    if (pick(2000) == 0) {
+      deliver_sockets(0s);
+      now_ += 3min;
+    }
+    const auto next = checker_.engine().next_deadline();
+    if (next && *next <= now_ && pick(10) != 0) tell(TimePassed{});
+    step();
+    deliver();
+  }
+}
+
+void KernelModel::step() {
+  switch (pick(32)) {
+    case 0:
+      return pick(20) == 0
+                 ? tell(PolicyReplaced{policies_[pick(static_cast<std::uint32_t>(policies_.size()))]})
+                 : void();
+    case 1:
+      return by_hand();
+    case 2:
+    case 3:
+      return socket_closes();
+    case 4:
+      return entry_expires();
+    case 5:
+    case 6:
+    case 7:
+    case 8:
+      return tcp_goes_on();
+    case 9:
+    case 10:
+      return stranger_speaks();
+    case 11:
+    case 12:
+    case 13:
+    case 14:
+    case 15:
+      return program_opens();
+    case 16: {
+      const std::uint64_t id = 1 + pick(static_cast<std::uint32_t>(checker_.engine().counters().opened) + 1);
+      return tell(AnswerGiven{FlowId{id}, static_cast<Verdict>(pick(kVerdictCount))});
+    }
+    case 17:
+      return traits_.loses && pick(50) == 0 ? read_table() : void();
+    default:
+      return program_speaks();
+  }
+}
+
+FiveTuple KernelModel::peer_tuple(Protocol protocol, std::uint16_t local_port, bool inbound) {
+  const bool six = pick(5) == 0;
+  Endpoints ends;
+  ends.protocol = protocol;
+  const IpAddress local = IpAddress::parse(six ? "2001:db8::1" : "10.0.0.1").value();
+  const auto last = std::to_string(2 + pick(12));
+  const IpAddress peer = IpAddress::parse((six ? "2001:db8::" : "10.0.0.") + last).value();
+  const std::uint16_t port = kPorts[pick(5)];
+  ends.source = inbound ? peer : local;
+  ends.destination = inbound ? local : peer;
+  ends.source_port = inbound ? port : local_port;
+  ends.destination_port = inbound ? local_port : port;
+  return FiveTuple::of(ends);
+}
+
+void KernelModel::program_opens() {
+  Socket socket;
+  socket.cookie = ++last_cookie_;
+  socket.protocol = pick(2) == 0 ? Protocol::tcp : Protocol::udp;
+  socket.port = static_cast<std::uint16_t>(2000 + pick(40));
+  for (const auto& [cookie, other] : sockets_) {
+    if (other.protocol == socket.protocol && other.port == socket.port) return;
+  }
+  if (socket.protocol == Protocol::tcp) socket.flow = peer_tuple(Protocol::tcp, socket.port, false);
+  sockets_[socket.cookie] = socket;
+  if (socket.flow) send(*socket.flow, Direction::outbound, false, tcp_flag::syn);
+}
+
+void KernelModel::program_speaks() {
+  if (sockets_.empty()) return;
+  const Socket& socket = any(sockets_)->second;
+  if (socket.flow) {
+    const bool inbound = socket.flow->destination_port == socket.port;
+    const bool reply = pick(2) == 0;
+    return send(*socket.flow, inbound ? Direction::inbound : Direction::outbound, reply,
+                pick(6) == 0 && !find(*socket.flow) ? tcp_flag::syn : tcp_flag::ack);
+  }
+  const FiveTuple tuple = peer_tuple(Protocol::udp, socket.port, false);
+  // Whoever answers belongs to the flow that asked.
+  if (Entry* const entry = find(tuple.reversed())) {
+    return send(entry->tuple, entry->direction, entry->tuple.source_port != socket.port, 0);
+  }
+  send(tuple, Direction::outbound, pick(3) == 0 && find(tuple) != nullptr, 0);
+}
+
+void KernelModel::stranger_speaks() {
+  const bool tcp = pick(2) == 0;
+  const auto port = static_cast<std::uint16_t>(2000 + pick(40));
+  const FiveTuple tuple = peer_tuple(tcp ? Protocol::tcp : Protocol::udp, port, true);
+  if (find(tuple) || find(tuple.reversed())) return;
+  if (tcp) {
+    // Accepted by a listening socket: the connection gets one of its own.
+    Socket socket;
+    socket.cookie = ++last_cookie_;
+    socket.protocol = Protocol::tcp;
+    socket.port = port;
+    socket.flow = tuple;
+    for (const auto& [cookie, other] : sockets_) {
+      if (other.protocol == Protocol::tcp && other.port == port) return;
+    }
+    sockets_[socket.cookie] = socket;
+  }
+  send(tuple, Direction::inbound, false, tcp ? tcp_flag::syn : std::uint8_t{0});
+}
+
+void KernelModel::socket_closes() {
+  if (!sockets_.empty()) close_socket(any(sockets_));
+}
+
+void KernelModel::close_socket(std::map<std::uint64_t, Socket>::iterator at) {
+  const Socket socket = at->second;
+  sockets_.erase(at);
+  SocketGone gone;
+  gone.protocol = socket.protocol;
+  gone.local_port = socket.port;
+  gone.cookie = pick(2) == 0 ? socket.cookie : 0;
+  if (socket.flow) {
+    const bool inbound = socket.flow->destination_port == socket.port;
+    gone.local = inbound ? socket.flow->destination_address() : socket.flow->source_address();
+    gone.remote = inbound ? socket.flow->source_address() : socket.flow->destination_address();
+    gone.remote_port = inbound ? socket.flow->source_port : socket.flow->destination_port;
+    if (Entry* const entry = find(*socket.flow)) {
+      entry->tcp = TcpState::close;
+      changed(ConntrackChanged::Kind::updated, *entry);
+    }
+  } else {
+    gone.local = IpAddress::parse("::").value();
+  }
+  socket_events_.emplace_back(now_, gone);
+}
+
+void KernelModel::tcp_goes_on() {
+  if (table_.empty()) return;
+  Entry& entry = any(table_)->second;
+  if (!is_tcp(entry.tuple) || is_over(entry.tcp)) return;
+  switch (entry.tcp) {
+    case TcpState::syn_sent:
+      entry.tcp = TcpState::established;
+      break;
+    case TcpState::established:
+      if (pick(4) != 0) return;
+      entry.tcp = TcpState::fin_wait;
+      break;
+    default:
+      entry.tcp = TcpState::time_wait;
+      break;
+  }
+  changed(ConntrackChanged::Kind::updated, entry);
+}
+
+void KernelModel::entry_expires() {
+  if (table_.empty()) return;
+  const Entry& entry = any(table_)->second;
+  const bool over = is_tcp(entry.tuple) && is_over(entry.tcp);
+  if (over || entry.expires <= now_) destroy(entry.tuple);
+}
+
+void KernelModel::by_hand() {
+  std::vector<FlowRef> flows;
+  const FlowTable& known = checker_.engine().flows();
+  known.for_each([&](FlowIndex index, const Flow&) {
+    if (pick(40) == 0) flows.push_back(known.ref(index));
+  });
+  if (pick(30) == 0) return tell(FlowsKilled{flows});
+  tell(FlowsRevoked{flows});
+}
+
+// A packet comes to the rules.
+void KernelModel::send(const FiveTuple& flow, Direction direction, bool reply, std::uint8_t flags) {
+  Entry* entry = find(flow);
+  if (flags == tcp_flag::syn && entry != nullptr) {
+    if (!is_over(entry->tcp)) return;
+    destroy(flow);  // nf_conntrack_tcp: the tuple begins anew
+    entry = nullptr;
+  }
+  if (entry == nullptr && reply) return;
+  if (entry == nullptr && is_tcp(flow) && flags != tcp_flag::syn) return;
+  if (entry != nullptr) {
+    ++entry->packets;
+    entry->expires = now_ + 30s;
+    if (entry->mark == FlowMark::accept || entry->mark == FlowMark::nameserver) {
+      ++counts_.carried;
+      return;
+    }
+    if (entry->mark != FlowMark::undecided) return;  // refused in the kernel
+  }
+  Queued packet;
+  packet.id = {static_cast<std::uint16_t>(reply ? 2 : 0), ++last_packet_};
+  packet.flow = flow;
+  packet.direction = direction;
+  packet.reply = reply;
+  packet.entry = entry != nullptr ? entry->id : ++last_entry_;
+  packet.flags = flags;
+  packet.sequence = flags == tcp_flag::syn ? packet.entry : 0;
+  if (entry == nullptr && authorized(flow, direction)) return confirm(packet, FlowMark::accept);
+  if (packets_.size() + waiting_.size() < 200) packets_.push_back(packet);
+}
+
+bool KernelModel::authorized(const FiveTuple& flow, Direction direction) const {
+  const bool inbound = direction == Direction::inbound;
+  return authorized_.contains(local_key(flow.protocol, direction,
+                                        inbound ? flow.destination_address() : flow.source_address(),
+                                        inbound ? flow.destination_port : flow.source_port));
+}
+
+bool KernelModel::has_socket(const FiveTuple& flow) const {
+  return std::ranges::any_of(sockets_, [&](const auto& socket) {
+    return socket.second.flow && (*socket.second.flow == flow || *socket.second.flow == flow.reversed());
+  });
+}
+
+KernelModel::Entry* KernelModel::find(const FiveTuple& tuple) {
+  if (const auto at = table_.find(tuple.to_string()); at != table_.end()) return &at->second;
+  const auto at = table_.find(tuple.reversed().to_string());
+  return at == table_.end() ? nullptr : &at->second;
+}
+
+// The packet goes on its way: its entry is there from now on.
+void KernelModel::confirm(const Queued& packet, FlowMark mark) {
+  Entry* entry = find(packet.flow);
+  if (entry == nullptr) {
+    Entry fresh;
+    fresh.id = packet.entry;
+    fresh.tuple = packet.flow;
+    fresh.direction = packet.direction;
+    fresh.packets = 1;
+    fresh.expires = now_ + 30s;
+    // Where nobody said anything else conntrack takes what it sees for established.
+    if (packet.flags != tcp_flag::syn) fresh.tcp = TcpState::established;
+    // Its socket is gone meanwhile: whoever answers it is reset.
+    if (is_tcp(packet.flow) && !has_socket(packet.flow)) fresh.tcp = TcpState::close;
+    entry = &(table_[packet.flow.to_string()] = fresh);
+    if (mark != FlowMark::undecided) entry->mark = mark;
+    if (traits_.starts) changed(ConntrackChanged::Kind::started, *entry);
+    return;
+  }
+  if (entry->id != packet.entry) return;  // a clash: the second of two first packets is lost
+  if (mark != FlowMark::undecided) entry->mark = mark;
+}
+
+void KernelModel::destroy(const FiveTuple& tuple) {
+  Entry* const entry = find(tuple);
+  if (entry == nullptr) return;
+  changed(ConntrackChanged::Kind::destroyed, *entry);
+  table_.erase(entry->tuple.to_string());
+}
+
+ConntrackEntry KernelModel::told(const Entry& entry) const {
+  ConntrackEntry said;
+  said.id = entry.id;
+  said.original = entry.tuple;
+  said.reply = entry.tuple.reversed();
+  said.direction = entry.direction;
+  if (is_tcp(entry.tuple)) said.tcp = entry.tcp;
+  said.mark = entry.mark;
+  if (traits_.accounting) said.packets = entry.packets;
+  said.expires_in = entry.expires - now_;
+  return said;
+}
+
+void KernelModel::changed(ConntrackChanged::Kind kind, const Entry& entry) {
+  if (traits_.loses && events_.size() >= traits_.events) {
+    lost_ = true;
+    return;
+  }
+  events_.push_back(ConntrackChanged{kind, told(entry)});
+}
+
+// Something of what is on its way arrives.
+void KernelModel::deliver() {
+  if (pick(3) != 0 && !packets_.empty()) deliver_packet();
+  if (pick(4) == 0) {
+    // Conntrack's events rest while its table is read.
+    while (!events_.empty() && !reading_ && pick(16) != 0) deliver_event();
+  }
+  deliver_sockets(pick(4) == 0 ? 0s : 500ms);
+  if (pick(2) == 0 && !answers_.empty()) {
+    const Event answer = answers_.front();
+    answers_.pop_front();
+    if (!traits_.loses || pick(20) != 0) tell(answer);
+  }
+  if (lost_ && !reading_ && events_.empty()) {
+    lost_ = false;
+    ++counts_.overruns;
+    read_table();
+  }
+  if (reading_ && pick(3) == 0) read_on(1 + pick(8));
+}
+
+void KernelModel::deliver_packet() {
+  const Queued packet = packets_.front();
+  packets_.pop_front();
+  const FiveTuple travels = packet.reply ? packet.flow.reversed() : packet.flow;
+  PacketBuilder builder{travels.source_address().to_string(), travels.destination_address().to_string()};
+  if (is_tcp(travels)) {
+    builder.tcp(travels.source_port, travels.destination_port, packet.flags, packet.sequence);
+  } else {
+    builder.udp(travels.source_port, travels.destination_port);
+  }
+  const Bytes bytes = builder.build();
+  PacketQueued queued;
+  queued.id = packet.id;
+  const bool leaves = (packet.direction == Direction::outbound) != packet.reply;
+  queued.hook = leaves ? Hook::output : Hook::input;
+  queued.reply = packet.reply;
+  queued.bytes = bytes;
+  queued.wire_length = bytes.size();
+  queued.interface = "eth0";
+  if (traits_.tells_ids) {
+    queued.conntrack = packet.flow;
+    queued.conntrack_id = packet.entry;
+    const Entry* const entry = find(packet.flow);
+    queued.established = entry != nullptr && entry->id == packet.entry;
+  }
+  waiting_[{packet.id.queue, packet.id.id}] = packet;
+  tell(queued);
+}
+
+// Every turn of a loop reads every socket: what came first is never much later than what came after it.
+void KernelModel::deliver_sockets(Duration late) {
+  while (!socket_events_.empty() && socket_events_.front().first + late <= now_) {
+    const SocketGone gone = socket_events_.front().second;
+    socket_events_.pop_front();
+    tell(gone);
+  }
+}
+
+void KernelModel::deliver_event() {
+  const Event event = events_.front();
+  events_.pop_front();
+  tell(event);
+}
+
+void KernelModel::read_table() {
+  reading_.emplace();
+  for (const auto& [key, entry] : table_) reading_->push_back(entry);
+  ++counts_.readings;
+  tell(ResyncBegan{});
+}
+
+void KernelModel::read_on(std::size_t entries) {
+  for (; entries > 0 && !reading_->empty(); --entries) {
+    // What has gone since is not in the table any more; the rest is as it is now.
+    const Entry* const entry = find(reading_->front().tuple);
+    const bool there = entry != nullptr && entry->id == reading_->front().id;
+    const ConntrackEntry said = there ? told(*entry) : ConntrackEntry{};
+    reading_->pop_front();
+    if (there) tell(ConntrackSeen{said, {}, 0});
+  }
+  if (!reading_->empty()) return;
+  reading_.reset();
+  tell(ResyncEnded{});
+}
+
+void KernelModel::tell(const Event& event) {
+  ++counts_.events;
+  const Effects effects = checker_.handle(event, now_);
+  carry_out(effects);
+}
+
+void KernelModel::carry_out(const Effects& effects) {
+  for (const PacketVerdict& verdict : effects.verdicts) {
+    const auto at = waiting_.find({verdict.packet.queue, verdict.packet.id});
+    const Queued packet = at->second;
+    waiting_.erase(at);
+    Entry* const entry = find(packet.flow);
+    const bool there = entry != nullptr && entry->id == packet.entry;
+    if (verdict.action == PacketVerdict::Action::pass) {
+      confirm(packet, verdict.mark);
+    } else if (there && verdict.mark != FlowMark::undecided) {
+      entry->mark = verdict.mark;
+    }
+  }
+  for (const TearDown& down : effects.tear_downs) {
+    ++counts_.torn;
+    for (auto at = sockets_.begin(); at != sockets_.end(); ++at) {
+      if (!at->second.flow || !(*at->second.flow == down.tuple)) continue;
+      close_socket(at);
+      break;
+    }
+  }
+  for (const SetMark& mark : effects.marks) {
+    if (Entry* const entry = find(mark.tuple)) entry->mark = mark.mark;
+  }
+  for (const DeleteEntry& gone : effects.deletions) destroy(gone.tuple);
+  for (const SocketAuthorized& socket : effects.sockets) {
+    const std::string key = local_key(socket.protocol, socket.direction, socket.address, socket.port);
+    if (!socket.authorized) {
+      authorized_.erase(key);
+      continue;
+    }
+    authorized_.insert(key);
+    ++counts_.authorized;
+  }
+  for (const ProbeFlow& probe : effects.probes) {
+    const Entry* entry = find(probe.tuple);
+    if (entry != nullptr && entry->expires <= now_) {
+      destroy(entry->tuple);
+      entry = nullptr;
+    }
+    answers_.push_back(FlowProbed{probe.flow, entry ? std::optional{told(*entry)} : std::nullopt});
+  }
+  if (effects.read_table && !reading_) read_table();
+}
+
+// What was on its way is not any more, nor what came of it.
+void KernelModel::arrive() {
+  for (int round = 0; round < 50; ++round) {
+    while (reading_) read_on(1000);
+    while (!packets_.empty()) deliver_packet();
+    while (!events_.empty()) deliver_event();
+    deliver_sockets(0s);
+    while (!answers_.empty()) {
+      const Event answer = answers_.front();
+      answers_.pop_front();
+      tell(answer);
+    }
+    tell(Stopping{});
+    tell(TimePassed{});
+    if (!reading_ && packets_.empty() && events_.empty() && socket_events_.empty() && answers_.empty())
+      return;
+  }
+  throw std::logic_error{"there is no end to it"};
+}
+
+void KernelModel::settle() {
+  arrive();
+  const bool whole = !traits_.loses && traits_.starts && traits_.accounting;
+  if (whole) compare();
+  // Twice: what the first reading found was perhaps not true any more at its end.
+  for (int reading = 0; reading < 2; ++reading) {
+    read_table();
+    arrive();
+  }
+  lost_ = false;
+  compare();
+  const EngineCounters& counted = checker_.engine().counters();
+  if (whole && counted.vanished > 0)
+    throw std::logic_error{"a reading found flows gone that nothing told of"};
+  if (whole && counted.healed > 0) throw std::logic_error{"a reading found marks that should be others"};
+}
+
+void KernelModel::compare() {
+  const Engine& engine = checker_.engine();
+  const auto require = [&](bool truth, const FiveTuple& tuple, const std::string& what) {
+    if (!truth) throw std::logic_error{tuple.to_string() + ": " + what};
+  };
+  for (const auto& [key, entry] : table_) {
+    if (is_tcp(entry.tuple) && is_over(entry.tcp)) continue;
+    ++counts_.compared;
+    const FlowIndex index = engine.flows().find(FlowKey{entry.tuple});
+    const bool held = entry.mark != FlowMark::undecided;
+    if (index == kNoFlow) {
+      require(!held, entry.tuple, "carried, and nobody knows it");
+      continue;
+    }
+    const Flow& flow = engine.flows().at(index);
+    if (flow.state == FlowState::ended) {
+      // Its socket is gone, and its entry lasts for a while; of TCP that is over as well.
+      require(!held && !is_tcp(entry.tuple), entry.tuple, "ended, and conntrack has it");
+      continue;
+    }
+    require(flow.carried, entry.tuple, "has an entry that is not known of");
+    require(entry.mark == engine.kernel_mark(flow), entry.tuple, "has another mark than verdict");
+  }
+  engine.flows().for_each([&](FlowIndex, const Flow& flow) {
+    if (flow.state != FlowState::active || !flow.carried) return;
+    require(find(flow.tuple) != nullptr, flow.tuple, "active, and has no entry");
+  });
+}
+
+}  // namespace tollgate::test
