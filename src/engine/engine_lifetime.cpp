@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How flows end (DESIGN.md §3): conntrack's events, sockets that are gone, idle time.
 #include <algorithm>
+#include <utility>
 
 #include "engine_context.hpp"
 
@@ -63,8 +64,9 @@ FiveTuple Engine::entry_tuple(FlowIndex index) const {
 
 void Engine::note_carried(FlowIndex index) {
   flows_.at(index).carried = true;
-  // What gets its entry while the table is read may have been passed by.
-  if (resync_) flows_.detail(index).round = round_;
+  // What gets its entry while the table is read may have been passed by; or after, while the flows are
+  // looked through.
+  if (resyncing()) flows_.detail(index).round = round_;
 }
 
 void Engine::learn(FlowIndex index, const ConntrackEntry& entry, Time now) {
@@ -76,20 +78,30 @@ void Engine::learn(FlowIndex index, const ConntrackEntry& entry, Time now) {
     originals_[index] = entry.original;
   if (entry.packets) flow.packets = std::max(flow.packets, *entry.packets);
   if (entry.bytes) flow.bytes = std::max(flow.bytes, *entry.bytes);
-  if (const std::uint32_t heard = activity_of(entry, now); heard != 0) detail.activity = heard;
+  const std::uint32_t heard = activity_of(entry, now);
+  if (heard == 0) return;
+  const std::uint32_t before = std::exchange(detail.activity, heard);
+  const bool moved = entry.packets ? heard != before : heard > before + kExpiryNoise;
+  if (before != 0 && moved) flows_.touch(index, now);
 }
 
 void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
   const ConntrackEntry& entry = change.entry;
   const bool destroyed = change.kind == ConntrackChanged::Kind::destroyed;
   const FlowIndex index = find(entry);
+  // What the kernel let pass by itself: a socket authorized for any peer, a helper's flow.
+  const bool by_itself = !destroyed && entry.mark && verdict_of(*entry.mark);
   if (index == kNoFlow) {
-    // What the kernel let pass by itself: a socket authorized for any peer, a helper's flow.
-    if (!destroyed && entry.mark && verdict_of(*entry.mark)) adopt({entry, {}, 0}, Cause::none, now, effects);
+    if (by_itself) adopt({entry, {}, 0}, Cause::none, now, effects);
     return;
   }
   Flow& flow = flows_.at(index);
   const FlowDetail& detail = flows_.detail(index);
+  if (by_itself && flow.state == FlowState::ended && entry.id != detail.entry && entry.id != detail.former) {
+    remove(flow, index, Removal::erased, effects);
+    flows_.erase(index);
+    return adopt({entry, {}, 0}, Cause::none, now, effects);
+  }
   if (entry.id != 0) {
     // Another incarnation of the tuple: it was before this flow, or the next packet tells.
     if (detail.entry != 0 ? entry.id != detail.entry : entry.id == detail.former) return;
@@ -194,14 +206,10 @@ void Engine::on(const FlowProbed& probed, Time now, Effects& effects) {
     return;
   }
   learn(index, *probed.entry, now);
-  if (!flow.asked) return;  // the question was another, or a packet has answered it
-  // With accounting the packets tell, without it the expiry that every packet puts off; what was
-  // never heard of before is given the benefit of the doubt.
-  const std::uint32_t heard = flows_.detail(index).activity;
-  const bool active =
-      before.activity == 0 ||
-      (probed.entry->packets ? heard != before.activity : heard > before.activity + kExpiryNoise);
-  if (active) return flows_.touch(index, now);
+  // Packets have answered, those that conntrack has seen or one that came up; or the question was another.
+  if (!flow.asked) return;
+  // What was never heard of before is given the benefit of the doubt.
+  if (before.activity == 0) return flows_.touch(index, now);
   remove(flow, index, Removal::idle, effects);
   flows_.erase(index);
 }

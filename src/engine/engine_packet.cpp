@@ -190,7 +190,8 @@ void Engine::on_flow_packet(const Context& context) {
     flows_.erase(index);
     index = kNoFlow;
   }
-  if (index == kNoFlow) {
+  const bool opened = index == kNoFlow;
+  if (opened) {
     index = open_for(context, key);
     flows_.detail(index).former = former;
     if (carried) note_carried(index);
@@ -199,6 +200,8 @@ void Engine::on_flow_packet(const Context& context) {
   ++flow.packets;
   flow.bytes += context.packet.length;
   flows_.touch(index, context.now);
+  // Until one of its packets passes each has an entry of its own.
+  if (!flow.carried || opened) learn_entry(context, index);
 
   // 5. Undecided: it waits with the others of its flow.
   if (pending_.waits(index)) return hold(context, index);
@@ -230,7 +233,6 @@ FlowIndex Engine::open_for(const Context& context, const FlowKey& key) {
   // A packet against the flow's direction says nothing about the socket that began it.
   flow.uid = known_or(context.queued.uid, kNoOwner);
   flow.gid = known_or(context.queued.gid, kNoOwner);
-  learn_entry(context, index);
   changed(FlowChanged::Kind::opened, flow, context.effects);
   return index;
 }

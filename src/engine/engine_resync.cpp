@@ -47,6 +47,12 @@ void Engine::compare(FlowIndex index, const ConntrackEntry& entry, Time now, Eff
     flows_.erase(index);
     return adopt({entry, {}, 0}, Cause::resync, now, effects);
   }
+  if (flow.state == FlowState::ended && flow.tuple.protocol == Protocol::tcp && !over) {
+    // It lives, whatever made us think otherwise.
+    remove(flow, index, Removal::erased, effects);
+    flows_.erase(index);
+    return adopt({entry, {}, 0}, Cause::resync, now, effects);
+  }
   if (flow.state == FlowState::ended) {
     // Its socket is gone: nobody may have the tuple without being asked.
     const bool held = entry.mark && *entry.mark != FlowMark::undecided;

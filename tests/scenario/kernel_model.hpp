@@ -35,8 +35,8 @@ class KernelModel {
 
   void run(std::uint64_t steps);
   // Everything that is on its way arrives, conntrack's table is read from end to end, and cache and
-  // table are held against each other. A kernel that loses nothing and tells everything leaves nothing to
-  // be put right by the reading. Throws std::logic_error at a difference.
+  // table are held against each other; where nothing was lost, before the reading as well. Throws
+  // std::logic_error at a difference.
   void settle();
 
   EngineChecker& checker() { return checker_; }
@@ -96,6 +96,7 @@ class KernelModel {
   // The kernel.
   Entry* find(const FiveTuple& tuple);
   bool has_socket(const FiveTuple& flow) const;
+  std::uint32_t sequence_of(const FiveTuple& flow) const;
   void confirm(const Queued& packet, FlowMark mark);
   void destroy(const FiveTuple& tuple);
   void changed(ConntrackChanged::Kind kind, const Entry& entry);
@@ -107,13 +108,14 @@ class KernelModel {
   void deliver();
   void deliver_packet();
   void deliver_event();
+  void answer_question();
   void deliver_sockets(Duration late);
   void read_table();
   void read_on(std::size_t entries);
   void tell(const Event& event);
   void carry_out(const Effects& effects);
   void arrive();
-  void compare();
+  void compare(bool read);
 
   std::mt19937 random_;
   KernelTraits traits_;
@@ -127,7 +129,8 @@ class KernelModel {
   std::set<std::string> authorized_;
   std::map<std::pair<std::uint16_t, std::uint32_t>, Queued> waiting_;  // for verdicts
   std::deque<Queued> packets_;                                         // for the daemon to read
-  std::deque<Event> events_, answers_;
+  std::deque<Event> events_;
+  std::deque<ProbeFlow> questions_;
   std::deque<std::pair<Time, SocketGone>> socket_events_;
   bool lost_ = false;
   std::optional<std::deque<Entry>> reading_;  // what the dump has still to say
