@@ -194,7 +194,7 @@ class World {
 
 EngineOptions small_options() {
   EngineOptions options;
-  options.flows.max_flows = 300;
+  options.flows.max_flows = 150;
   options.flows.pressure.clear();
   options.flows.end_linger = 20s;
   options.flows.udp_idle_timeout = 1min;
