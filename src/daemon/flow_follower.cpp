@@ -91,23 +91,42 @@ void FlowFollower::on_gone(const SocketEntry& socket, const Deliver& deliver) {
 
 // Nobody may inherit what a socket was allowed whose end was not heard. Flows end with their entries.
 void FlowFollower::look_for_authorized_sockets() {
-  std::vector<SocketGone> gone;
+  std::vector<LocalEnd> ends;
   for (const AuthorizedSocket& socket : parts_.engine.authorized_sockets()) {
-    FiveTuple tuple;
-    tuple.protocol = socket.protocol;
-    tuple.family = socket.address.family();
-    tuple.source = socket.address.bytes();
-    tuple.source_port = socket.port;
-    if (parts_.sockets.find(tuple)) continue;
-    SocketGone end;
-    end.protocol = socket.protocol;
-    end.local = socket.address;
-    end.local_port = socket.port;
-    gone.push_back(end);
+    ends.push_back({socket.protocol, socket.address, socket.port});
   }
+  withdraw_what_is_gone(ends);
+}
+
+void FlowFollower::withdraw_what_is_gone(const std::vector<LocalEnd>& ends) {
+  std::vector<SocketGone> gone;
+  for (const LocalEnd& end : ends) {
+    FiveTuple tuple;
+    tuple.protocol = end.protocol;
+    tuple.family = end.address.family();
+    tuple.source = end.address.bytes();
+    tuple.source_port = end.port;
+    if (parts_.sockets.find(tuple)) continue;
+    SocketGone over;
+    over.protocol = end.protocol;
+    over.local = end.address;
+    over.local_port = end.port;
+    gone.push_back(over);
+  }
+  if (gone.empty()) return;
   turn_([&](const Deliver& deliver) {
-    for (const SocketGone& end : gone) deliver(end);
+    for (const SocketGone& over : gone) deliver(over);
   });
+}
+
+// The packet was for a port that nobody has, or the socket has closed since: no end will be heard.
+void FlowFollower::look_at_new_authorizations(const Effects& effects) {
+  std::vector<LocalEnd> ends;
+  for (const SocketAuthorized& socket : effects.sockets) {
+    if (socket.authorized) ends.push_back({socket.protocol, socket.address, socket.port});
+  }
+  if (ends.empty()) return;
+  boost::asio::post(loop_, [this, ends = std::move(ends)] { withdraw_what_is_gone(ends); });
 }
 
 void FlowFollower::carry_out(const Effects& effects) {
@@ -123,6 +142,7 @@ void FlowFollower::carry_out(const Effects& effects) {
     if (probes_.empty()) boost::asio::post(loop_, [this] { answer_probes(); });
     probes_.insert(probes_.end(), effects.probes.begin(), effects.probes.end());
   }
+  if (!effects.sockets.empty()) look_at_new_authorizations(effects);
   if (effects.read_table) table_.read();
 }
 
