@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A socket that a rule authorizes for any peer at once: after the first flow the kernel asks no more.
+#include <algorithm>
+
 #include "scene.hpp"
 
 using namespace tollgate;
@@ -64,6 +66,34 @@ TEST_CASE("a socket's entry is of that socket: another port of the same machine 
   wait_until_carried(daemon, [&] { REQUIRE(talk_to(kServer) == 0); });
   CHECK(asked_during(daemon, [&] { CHECK(talk_to(kServer + 1) == EHOSTUNREACH); }) >= 1);
   CHECK(neighbour.datagrams() == 0);
+}
+
+TEST_CASE("a policy that does not want it any more takes it back, and what lives is decided again") {
+  Topology net;
+  DaemonUnderTest daemon{net.host, {any_peer("port = \"udp/7050\"")}};
+  const EchoServer server{net.host, {kHost.v4}, kServer};
+  const auto begin_one = [&] {
+    return in(net.peer, [&] { return begin(Transport::udp, {kHost.v4, kServer}); });
+  };
+  const Socket first = begin_one();
+  REQUIRE(exchange(first, Transport::udp) == 0);
+  wait_until_carried(daemon, [&] { REQUIRE(exchange(begin_one(), Transport::udp) == 0); });
+  const Socket carried = begin_one();
+  REQUIRE(exchange(carried, Transport::udp) == 0);
+  daemon.write_policy("[default]\noutbound = \"permanent-block\"\ninbound = \"permanent-block\"\n");
+  daemon.hang_up();
+  wait_until("the withdrawal", [&] { return authorized(daemon) == 0; });
+  // Nobody is asked before, as the kernel tells of few refusals a second only (icmp_ratelimit).
+  wait_until("every flow decided again", [&] {
+    const auto flows = daemon.flows({});
+    return flows.size() >= 3 && std::ranges::all_of(flows, [](const auto& flow) {
+             return flow.verdict == "permanent-block" || flow.state == "ended";
+           });
+  });
+  CHECK(exchange(carried, Transport::udp) == EHOSTUNREACH);
+  wait_until("new ones to be asked about",
+             [&] { return asked_during(daemon, [&] { exchange(begin_one(), Transport::udp); }) >= 1; });
+  CHECK(exchange(begin_one(), Transport::udp) == EHOSTUNREACH);
 }
 
 }  // namespace
