@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What of a policy a change leaves as it was.
 #include <algorithm>
-#include <ranges>
+#include <iterator>
+#include <vector>
 
 #include "compiled_policy.hpp"
 
@@ -33,12 +34,17 @@ class Layer {
            std::ranges::any_of(match.lists, [this](ListId id) { return list(id).has(family_); });
   }
 
+  std::vector<Prefix> prefixes_of(const AddressMatch& match) const {
+    std::vector<Prefix> mine;
+    std::ranges::copy_if(match.prefixes, std::back_inserter(mine),
+                         [this](const Prefix& prefix) { return of_family(prefix); });
+    return mine;
+  }
+
   const AddressList& list(ListId id) const { return parts_.lists[id.value]; }
 
   static bool alike(const Layer& a, const AddressMatch& x, const Layer& b, const AddressMatch& y) {
-    const auto of_a = [&](const Prefix& prefix) { return a.of_family(prefix); };
-    return x.any() == y.any() &&
-           std::ranges::equal(x.prefixes | std::views::filter(of_a), y.prefixes | std::views::filter(of_a)) &&
+    return x.any() == y.any() && a.prefixes_of(x) == b.prefixes_of(y) &&
            std::ranges::equal(x.lists, y.lists, [&](ListId left, ListId right) {
              return a.list(left).same(b.list(right), a.family_);
            });
