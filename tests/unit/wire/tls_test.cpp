@@ -34,7 +34,7 @@ TEST_CASE("ClientHello: name, protocols, ECH", "[tls]") {
 
 TEST_CASE("ClientHello: without extensions", "[tls]") {
   Bytes body = HelloBuilder{}.body();
-  body.resize(body.size() - 2);
+  body.erase(body.end() - 2, body.end());
   const auto hello = parse_client_hello(body);
   REQUIRE(hello);
   CHECK(hello->server_name.empty());
