@@ -24,6 +24,16 @@ SocketGone socket_gone(const SocketEntry& socket) {
   return gone;
 }
 
+// Of a socket that hears whoever comes: AuthorizedSocket of the table, SocketAuthorized of the effects.
+template <class Socket>
+SocketGone end_of(const Socket& socket) {
+  SocketGone gone;
+  gone.protocol = socket.protocol;
+  gone.local = socket.address;
+  gone.local_port = socket.port;
+  return gone;
+}
+
 }  // namespace
 
 FlowFollower::FlowFollower(boost::asio::io_context& loop, const Config& config, const Parts& parts, Turn turn)
@@ -49,7 +59,7 @@ void FlowFollower::overrun(const char* key, const char* what) {
 }
 
 Doorbell::Left FlowFollower::take_conntrack_events() {
-  ConntrackEvents::Received received;
+  NetlinkBatch::Drained received;
   turn_([&](const Deliver& deliver) {
     received = parts_.conntrack_events.receive(kEventBudget, [&](ConntrackChanged change) {
       ++counters_.conntrack_events;
@@ -67,7 +77,7 @@ Doorbell::Left FlowFollower::take_conntrack_events() {
 }
 
 Doorbell::Left FlowFollower::take_socket_events() {
-  SocketEvents::Received received;
+  NetlinkBatch::Drained received;
   turn_([&](const Deliver& deliver) {
     received = parts_.socket_events.receive(kEventBudget,
                                             [&](const SocketEntry& socket) { on_gone(socket, deliver); });
@@ -91,42 +101,35 @@ void FlowFollower::on_gone(const SocketEntry& socket, const Deliver& deliver) {
 
 // Nobody may inherit what a socket was allowed whose end was not heard. Flows end with their entries.
 void FlowFollower::look_for_authorized_sockets() {
-  std::vector<LocalEnd> ends;
-  for (const AuthorizedSocket& socket : parts_.engine.authorized_sockets()) {
-    ends.push_back({socket.protocol, socket.address, socket.port});
-  }
-  withdraw_what_is_gone(ends);
+  std::vector<SocketGone> ends;
+  for (const AuthorizedSocket& socket : parts_.engine.authorized_sockets()) ends.push_back(end_of(socket));
+  withdraw_what_is_gone(std::move(ends));
 }
 
-void FlowFollower::withdraw_what_is_gone(const std::vector<LocalEnd>& ends) {
-  std::vector<SocketGone> gone;
-  for (const LocalEnd& end : ends) {
+void FlowFollower::withdraw_what_is_gone(std::vector<SocketGone> ends) {
+  std::erase_if(ends, [&](const SocketGone& end) {
     FiveTuple tuple;
     tuple.protocol = end.protocol;
-    tuple.family = end.address.family();
-    tuple.source = end.address.bytes();
-    tuple.source_port = end.port;
-    if (parts_.sockets.find(tuple)) continue;
-    SocketGone over;
-    over.protocol = end.protocol;
-    over.local = end.address;
-    over.local_port = end.port;
-    gone.push_back(over);
-  }
-  if (gone.empty()) return;
+    tuple.family = end.local.family();
+    tuple.source = end.local.bytes();
+    tuple.source_port = end.local_port;
+    return parts_.sockets.find(tuple).has_value();
+  });
+  if (ends.empty()) return;
   turn_([&](const Deliver& deliver) {
-    for (const SocketGone& over : gone) deliver(over);
+    for (const SocketGone& end : ends) deliver(end);
   });
 }
 
 // The packet was for a port that nobody has, or the socket has closed since: no end will be heard.
 void FlowFollower::look_at_new_authorizations(const Effects& effects) {
-  std::vector<LocalEnd> ends;
+  std::vector<SocketGone> ends;
   for (const SocketAuthorized& socket : effects.sockets) {
-    if (socket.authorized) ends.push_back({socket.protocol, socket.address, socket.port});
+    if (socket.authorized) ends.push_back(end_of(socket));
   }
   if (ends.empty()) return;
-  boost::asio::post(loop_, [this, ends = std::move(ends)] { withdraw_what_is_gone(ends); });
+  boost::asio::post(loop_,
+                    [this, ends = std::move(ends)]() mutable { withdraw_what_is_gone(std::move(ends)); });
 }
 
 void FlowFollower::carry_out(const Effects& effects) {

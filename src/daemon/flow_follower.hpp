@@ -74,14 +74,9 @@ class FlowFollower {
   Doorbell::Left take_conntrack_events();
   Doorbell::Left take_socket_events();
   void on_gone(const SocketEntry& socket, const Deliver& deliver);
-  struct LocalEnd {
-    Protocol protocol;
-    IpAddress address;
-    std::uint16_t port;
-  };
   void look_for_authorized_sockets();
   void look_at_new_authorizations(const Effects& effects);
-  void withdraw_what_is_gone(const std::vector<LocalEnd>& ends);
+  void withdraw_what_is_gone(std::vector<SocketGone> ends);
   void tear_down(const TearDown& flow);
   void answer_probes();
   void look_at_load();
