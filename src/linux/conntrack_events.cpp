@@ -6,7 +6,6 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "netlink_reader.hpp"
@@ -123,30 +122,10 @@ bool ConntrackEvents::tell_new(bool on) {
   return on ? socket_.join(NFNLGRP_CONNTRACK_NEW) : socket_.leave(NFNLGRP_CONNTRACK_NEW);
 }
 
-ConntrackEvents::Received ConntrackEvents::receive(unsigned budget,
-                                                   const std::function<void(const ConntrackChanged&)>& each) {
-  Received result;
-  while (budget > 0) {
-    const NetlinkBatch::Taken taken = batch_.receive(socket_, budget);
-    for (unsigned i = 0; i < taken.count; ++i) {
-      const NetlinkSocket::Received received = batch_.at(i);
-      if (received.read == NetlinkSocket::Read::datagram) hand_out(received.bytes, mark_mask_, each);
-    }
-    budget -= std::min(budget, std::max(taken.count, 1U));
-    switch (taken.last) {
-      case NetlinkSocket::Read::overrun:
-        result.overrun = true;
-        break;
-      case NetlinkSocket::Read::datagram:
-      case NetlinkSocket::Read::ignored:
-        break;
-      case NetlinkSocket::Read::empty:
-      case NetlinkSocket::Read::failed:
-        return result;
-    }
-  }
-  result.more = true;
-  return result;
+NetlinkBatch::Drained ConntrackEvents::receive(unsigned budget,
+                                               const std::function<void(const ConntrackChanged&)>& each) {
+  return batch_.drain(socket_, budget,
+                      [&](std::span<const std::uint8_t> datagram) { hand_out(datagram, mark_mask_, each); });
 }
 
 }  // namespace tollgate

@@ -35,12 +35,8 @@ class ConntrackEvents {
   // itself. Each one costs the kernel a message. errno when false.
   bool tell_new(bool on);
 
-  struct Received {
-    bool more = false;     // the budget was used up: there may be more
-    bool overrun = false;  // ENOBUFS: events were lost, ahead of what is read from now on
-  };
   // At most `budget` messages. Never waits. The direction of what comes is left to the caller.
-  Received receive(unsigned budget, const std::function<void(const ConntrackChanged&)>& each);
+  NetlinkBatch::Drained receive(unsigned budget, const std::function<void(const ConntrackChanged&)>& each);
 
  private:
   ConntrackEvents(NetlinkSocket socket, std::uint32_t mark_mask);

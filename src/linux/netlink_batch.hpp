@@ -4,6 +4,7 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -27,6 +28,38 @@ class NetlinkBatch {
   Taken receive(const NetlinkSocket& socket, unsigned limit);
   // Read::datagram or Read::ignored; good until the next receive.
   NetlinkSocket::Received at(unsigned index) const;
+
+  struct Drained {
+    bool more = false;     // the budget was used up: there may be more
+    bool overrun = false;  // ENOBUFS: messages were lost
+  };
+  // Takes datagrams, batch after batch, until none is left or `budget` of them were taken, and calls
+  // `each(bytes)` for those that came from the kernel whole. Never waits.
+  template <class Each>
+  Drained drain(const NetlinkSocket& socket, unsigned budget, Each&& each) {
+    Drained drained;
+    while (budget > 0) {
+      const Taken taken = receive(socket, budget);
+      for (unsigned i = 0; i < taken.count; ++i) {
+        const NetlinkSocket::Received received = at(i);
+        if (received.read == NetlinkSocket::Read::datagram) each(received.bytes);
+      }
+      budget -= std::min(budget, std::max(taken.count, 1U));
+      switch (taken.last) {
+        case NetlinkSocket::Read::overrun:
+          drained.overrun = true;
+          break;
+        case NetlinkSocket::Read::datagram:
+        case NetlinkSocket::Read::ignored:
+          break;
+        case NetlinkSocket::Read::empty:
+        case NetlinkSocket::Read::failed:
+          return drained;
+      }
+    }
+    drained.more = true;
+    return drained;
+  }
 
  private:
   std::size_t datagram_bytes_;

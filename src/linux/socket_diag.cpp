@@ -7,7 +7,6 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -110,30 +109,10 @@ Result<SocketEvents, std::string> SocketEvents::open(LoopbackHandling loopback) 
   return events;
 }
 
-SocketEvents::Received SocketEvents::receive(unsigned budget,
-                                             const std::function<void(const SocketEntry&)>& each) {
-  Received result;
-  while (budget > 0) {
-    const NetlinkBatch::Taken taken = batch_.receive(socket_, budget);
-    for (unsigned i = 0; i < taken.count; ++i) {
-      const NetlinkSocket::Received received = batch_.at(i);
-      if (received.read == NetlinkSocket::Read::datagram) hand_out(received.bytes, each);
-    }
-    budget -= std::min(budget, std::max(taken.count, 1U));
-    switch (taken.last) {
-      case NetlinkSocket::Read::overrun:
-        result.overrun = true;
-        break;
-      case NetlinkSocket::Read::datagram:
-      case NetlinkSocket::Read::ignored:
-        break;
-      case NetlinkSocket::Read::empty:
-      case NetlinkSocket::Read::failed:
-        return result;
-    }
-  }
-  result.more = true;
-  return result;
+NetlinkBatch::Drained SocketEvents::receive(unsigned budget,
+                                            const std::function<void(const SocketEntry&)>& each) {
+  return batch_.drain(socket_, budget,
+                      [&](std::span<const std::uint8_t> datagram) { hand_out(datagram, each); });
 }
 
 SocketDiag::SocketDiag(NetlinkSocket socket) : socket_{std::move(socket)}, in_(kReceiveBuffer) {

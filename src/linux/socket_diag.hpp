@@ -23,12 +23,8 @@ class SocketEvents {
   static Result<SocketEvents, std::string> open(LoopbackHandling loopback);
 
   int fd() const { return socket_.fd(); }  // non-blocking
-  struct Received {
-    bool more = false;     // the budget was used up: there may be more
-    bool overrun = false;  // ENOBUFS: events were lost
-  };
   // At most `budget` messages. Never waits.
-  Received receive(unsigned budget, const std::function<void(const SocketEntry&)>& each);
+  NetlinkBatch::Drained receive(unsigned budget, const std::function<void(const SocketEntry&)>& each);
 
  private:
   explicit SocketEvents(NetlinkSocket socket);

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "addressed_netns.hpp"
 #include "catch.hpp"
 #include "linux/conntrack.hpp"
 #include "linux/conntrack_dump.hpp"
@@ -25,17 +26,9 @@ namespace {
 
 constexpr std::uint32_t kMask = 0x0f000000;
 
-// A namespace with loopback, two more addresses, and connection tracking of both families: the
-// kernel tracks where some rule wants it.
+// With connection tracking of both families: the kernel tracks where some rule wants it.
 void in_tracking_netns(const std::function<void()>& body) {
-  if (const char* why = no_netns()) {
-    WARN("SKIPPED: " << why);
-    return;
-  }
-  in_netns([&] {
-    must_run("ip link set lo up");
-    must_run("ip address add 192.0.2.1/32 dev lo");
-    must_run("ip address add 2001:db8::1/128 dev lo nodad");
+  in_addressed_netns([&] {
     must_run("iptables -w -A INPUT -m conntrack --ctstate INVALID -j DROP");
     must_run("ip6tables -w -A INPUT -m conntrack --ctstate INVALID -j DROP");
     body();

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "addressed_netns.hpp"
 #include "catch.hpp"
 #include "linux/socket_diag.hpp"
 #include "netns.hpp"
@@ -14,19 +15,6 @@ using namespace tollgate;
 using namespace tollgate::test;
 
 namespace {
-
-void in_addressed_netns(const std::function<void()>& body) {
-  if (const char* why = no_netns()) {
-    WARN("SKIPPED: " << why);
-    return;
-  }
-  in_netns([&] {
-    must_run("ip link set lo up");
-    must_run("ip address add 192.0.2.1/32 dev lo");
-    must_run("ip address add 2001:db8::1/128 dev lo nodad");
-    body();
-  });
-}
 
 SocketEvents open_events(LoopbackHandling loopback = LoopbackHandling::decide) {
   auto events = SocketEvents::open(loopback);
