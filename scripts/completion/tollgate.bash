@@ -27,17 +27,20 @@ _tollgate() {
     --user) COMPREPLY=($(compgen -u -- "$current")) && return ;;
     --group) COMPREPLY=($(compgen -g -- "$current")) && return ;;
     --interface) words=$(cd /sys/class/net 2>/dev/null && echo *) ;;
+    --by) words='process unit container' ;;
+    --process | --script | --parent) COMPREPLY=($(compgen -f -- "$current")) && return ;;
+    --pid | --unit | --cgroup | --container | --app | --command | --slice | --session) return ;;
     --rule | --address | --port | --source | --destination | --source-port | --local) return ;;
     --uid) COMPREPLY=($(compgen -u -- "$current")) && return ;;
     *)
       case $command in
         '') words='status flows revoke kill reload check explain ruleset replay version --socket --version --help' ;;
         status | reload) words='--json --help' ;;
-        flows) words='--json --watch --protocol --direction --verdict --state --rule --address --port --destination --user --help' ;;
-        revoke | kill) words='--json --all --protocol --direction --verdict --state --rule --address --port --destination --user --help' ;;
+        flows) words='--json --watch --protocol --direction --verdict --state --rule --address --port --destination --user --pid --process --script --unit --cgroup --container --app --by --help' ;;
+        revoke | kill) words='--json --all --protocol --direction --verdict --state --rule --address --port --destination --user --pid --process --script --unit --cgroup --container --app --help' ;;
         check) words='--json --config --help' ;;
         explain)
-          words='--json --policy --direction --protocol --source --destination --source-port --port --interface --user --group --help'
+          words='--json --policy --direction --protocol --source --destination --source-port --port --interface --user --group --process --script --unit --cgroup --container --app --command --parent --slice --session --help'
           ;;
         ruleset)
           case $subcommand in

@@ -34,6 +34,17 @@ complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill" -l state
 complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill" -l rule -x
 complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill" -l address -x
 complete -c tollgate -n "__fish_seen_subcommand_from revoke kill" -l all -d "Every flow"
+for option in process script
+    complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill explain" -l $option -r -F
+end
+for option in unit cgroup container app
+    complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill explain" -l $option -x
+end
+complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill" -l pid -x -a "(__fish_complete_pids)"
+complete -c tollgate -n "__fish_seen_subcommand_from flows" -l by -x -a "process unit container"
+for option in command parent slice session
+    complete -c tollgate -n "__fish_seen_subcommand_from explain" -l $option -x
+end
 complete -c tollgate -n "__fish_seen_subcommand_from explain" -l source -x
 complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill explain" -l destination -x
 complete -c tollgate -n "__fish_seen_subcommand_from explain" -l source-port -x

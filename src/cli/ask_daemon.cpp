@@ -41,11 +41,6 @@ void read_destination(const std::string& text, FlowFilter& filter) {
 
 // The words are checked here by the very code that the daemon checks them with.
 FlowFilter filter(const Invocation& asked) {
-  if (asked.process) {
-    throw Failure{Exit::usage,
-                  "--process: flows do not know their program yet; select by --user, --rule, "
-                  "--destination or ID"};
-  }
   FlowFilter filter;
   if (!asked.ids.empty()) filter.ids = asked.ids;
   if (asked.destination) read_destination(*asked.destination, filter);
@@ -57,6 +52,13 @@ FlowFilter filter(const Invocation& asked) {
   filter.address = asked.address;
   if (asked.port) filter.port = port_number("--port", *asked.port);
   if (asked.user) filter.uid = user_number(*asked.user);
+  if (asked.pid) filter.pid = pid_number(*asked.pid);
+  filter.process = asked.process;
+  filter.script = asked.script;
+  filter.unit = asked.unit;
+  filter.cgroup = asked.cgroup;
+  filter.container = asked.container;
+  filter.app = asked.app;
   Result<FlowFilter, std::string> checked = filter_from_json(to_json(filter));
   if (!checked) throw Failure{Exit::usage, "--" + checked.error()};
   return *checked;
@@ -69,8 +71,9 @@ void watch_flows(Client& client, const boost::json::object& parameters, bool jso
   });
 }
 
-void list_flows(Client& client, const boost::json::object& parameters, bool json, Page& page) {
-  const std::unique_ptr<FlowList> list = output(json).flows(page);
+void list_flows(Client& client, const boost::json::object& parameters, const Invocation& asked, Page& page) {
+  const std::unique_ptr<FlowList> list =
+      asked.by ? output(asked.json).flows_by(page, *asked.by) : output(asked.json).flows(page);
   client.stream("io.tollgate.ListFlows", parameters, [&](const boost::json::object& reply) {
     list->add(understood(flow_from_json(member(reply, "flow"))));
   });
@@ -121,6 +124,16 @@ ExplainRequest explain_request(const Invocation& asked) {
   request.interface = asked.interface.value_or("");
   if (asked.user) request.uid = user_number(*asked.user);
   if (asked.group) request.gid = group_number(*asked.group);
+  request.process = asked.process;
+  request.command = asked.command;
+  request.parent = asked.parent;
+  request.script = asked.script;
+  request.unit = asked.unit;
+  request.slice = asked.slice;
+  request.session = asked.session;
+  request.cgroup = asked.cgroup;
+  request.container = asked.container;
+  request.app = asked.app;
   return request;
 }
 
@@ -133,12 +146,13 @@ int run_status(const Invocation& asked, Page& page) {
 }
 
 int run_flows(const Invocation& asked, Page& page) {
+  if (asked.by && asked.watch) throw Failure{Exit::usage, "--by and --watch do not go together"};
   const boost::json::object parameters{{"filter", to_json(filter(asked))}};
   Client client{asked.socket};
   if (asked.watch) {
     watch_flows(client, parameters, asked.json, page);
   } else {
-    list_flows(client, parameters, asked.json, page);
+    list_flows(client, parameters, asked, page);
   }
   return 0;
 }

@@ -37,6 +37,17 @@ void no_options(CLI::App&, Invocation&) {}
 
 void status_options(CLI::App& command, Invocation& asked) { json_option(command, asked); }
 
+// What filters go by and what can be asked about.
+void who_options(CLI::App& command, Invocation& asked) {
+  word_option(command, "--process", asked.process, "PATH",
+              "The program: its path or a pattern; kernel; unknown");
+  word_option(command, "--script", asked.script, "PATH", "What an interpreter runs");
+  word_option(command, "--unit", asked.unit, "NAME", "The systemd unit, like nginx.service");
+  word_option(command, "--cgroup", asked.cgroup, "PATH", "The cgroup, like /system.slice/nginx.service");
+  word_option(command, "--container", asked.container, "NAME", "Like docker:0123456789ab, lxc:web");
+  word_option(command, "--app", asked.app, "NAME", "Like flatpak:org.mozilla.firefox, snap:firefox");
+}
+
 // Which flows.
 void selection_options(CLI::App& command, Invocation& asked) {
   json_option(command, asked);
@@ -50,12 +61,16 @@ void selection_options(CLI::App& command, Invocation& asked) {
   word_option(command, "--destination", asked.destination, "WHERE",
               "Whom the first packet went to: 10.0.0.1, 10.0.0.0/8, [2001:db8::1]:443, :443");
   word_option(command, "--user,--uid", asked.user, "USER", "Whose socket it is: a name or a uid");
-  word_option(command, "--process", asked.process, "PATH", "Not yet: flows do not know their program");
+  word_option(command, "--pid", asked.pid, "PID", "");
+  who_options(command, asked);
 }
 
 void flows_options(CLI::App& command, Invocation& asked) {
   selection_options(command, asked);
   command.add_flag("--watch", asked.watch, "Go on with every change, one a line");
+  command.add_option("--by", asked.by, "Counted by process, unit or container")
+      ->check(CLI::IsMember({"process", "unit", "container"}))
+      ->type_name("WORD");
 }
 
 void action_options(CLI::App& command, Invocation& asked) {
@@ -84,6 +99,11 @@ void explain_options(CLI::App& command, Invocation& asked) {
   word_option(command, "--interface", asked.interface, "NAME", "");
   word_option(command, "--user", asked.user, "USER", "Whose socket it is: a name or a uid");
   word_option(command, "--group", asked.group, "GROUP", "A name or a gid");
+  who_options(command, asked);
+  word_option(command, "--command", asked.command, "TEXT", "The command line");
+  word_option(command, "--parent", asked.parent, "PATH", "An ancestor's program");
+  word_option(command, "--slice", asked.slice, "NAME", "The systemd slice");
+  word_option(command, "--session", asked.session, "ID", "The login session");
   word_option(command, "--policy", asked.policy, "PATH", "Ask this policy instead of the daemon");
 }
 

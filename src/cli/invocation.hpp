@@ -22,9 +22,14 @@ struct Invocation {
 
   // A flow, or what flows are filtered by.
   std::optional<std::string> protocol, direction, verdict, state, rule, address, interface;
-  std::optional<std::string> source, destination, port, source_port, user, group, process;
+  std::optional<std::string> source, destination, port, source_port, user, group;
   std::vector<std::uint64_t> ids;  // revoke, kill
   bool all = false;
+
+  // Of its process.
+  std::optional<std::string> pid, process, command, parent, script, unit, slice, session, cgroup, container;
+  std::optional<std::string> app;
+  std::optional<std::string> by;  // flows
 
   std::optional<std::string> policy;
   std::optional<std::string> backend, family;  // ruleset print

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <boost/json.hpp>
 
+#include "counted_flows.hpp"
 #include "output.hpp"
 
 namespace tollgate::cli {
@@ -39,6 +40,19 @@ class LinesOfFlows final : public FlowList {
 
 std::unique_ptr<FlowList> flows(Page& page) { return std::make_unique<ArrayOfFlows>(page); }
 
+std::unique_ptr<FlowList> flows_by(Page& page, const std::string& what) {
+  return std::make_unique<CountedFlows>(what, [&page, what](const std::vector<FlowGroup>& groups) {
+    boost::json::array array;
+    for (const FlowGroup& group : groups) {
+      boost::json::object one{
+          {what, nullptr}, {"flows", group.flows}, {"packets", group.packets}, {"bytes", group.bytes}};
+      if (!group.name.empty()) one[what] = group.name;
+      array.push_back(std::move(one));
+    }
+    line(page, array);
+  });
+}
+
 void change(Page& page, const FlowEvent& event) {
   line(page, to_json(event));
   page.out.flush();
@@ -73,7 +87,7 @@ void summary(Page& page, const ReplaySummary& summary) { line(page, to_json(summ
 
 }  // namespace
 
-const Output kJsonOutput{&status,  &flows,       &change,  &counted,  &counted, &reloaded,
-                         &refused, &explanation, &checked, &replayed, &summary};
+const Output kJsonOutput{&status,   &flows,   &flows_by,    &change,  &counted,  &counted,
+                         &reloaded, &refused, &explanation, &checked, &replayed, &summary};
 
 }  // namespace tollgate::cli

@@ -35,6 +35,8 @@ struct CheckResult {
 struct Output {
   void (*status)(Page& page, const Status& status);
   std::unique_ptr<FlowList> (*flows)(Page& page);
+  // Counted by "process", "unit" or "container".
+  std::unique_ptr<FlowList> (*flows_by)(Page& page, const std::string& what);
   void (*change)(Page& page, const FlowEvent& event);
   void (*revoked)(Page& page, const ActionCounts& counts);
   void (*killed)(Page& page, const ActionCounts& counts);

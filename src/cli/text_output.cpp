@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <algorithm>
 #include <cmath>
 #include <ctime>
 
+#include "counted_flows.hpp"
 #include "output.hpp"
 #include "table.hpp"
 #include "words.hpp"
@@ -61,6 +63,13 @@ std::string destination(const FlowEntry& flow) {
   return text;
 }
 
+std::string program(const FlowEntry& flow) {
+  if (!flow.process) return "";
+  const ProcessEntry& process = *flow.process;
+  if (!process.script.empty()) return process.script;
+  return process.path.empty() ? process.unit : process.path;
+}
+
 std::string verdict(const FlowEntry& flow) { return flow.verdict.value_or("-"); }
 
 // --- status
@@ -79,6 +88,15 @@ void conntrack(Page& page, const Status& status) {
           (state.invalid ? number(*state.invalid) : std::string{"uncounted"}) + " INVALID, " +
           counted(state.events, "event", "events") + ", " + counted(state.resyncs, "resync", "resyncs");
   row(page, "conntrack", text);
+}
+
+std::string owners(const Status::Attribution& attribution) {
+  if (attribution.lookup == "off") return "not looked for";
+  const auto runs =
+      std::ranges::count_if(attribution.programs, [](const auto& one) { return one.second.empty(); });
+  return "found by " + counts(attribution.found) + "; not found: " + counts(attribution.not_found) + "; " +
+         number(static_cast<std::uint64_t>(runs)) + " of " + number(attribution.programs.size()) +
+         " eBPF programs run";
 }
 
 void status(Page& page, const Status& status) {
@@ -110,6 +128,10 @@ void status(Page& page, const Status& status) {
   row(page, "log",
       counted(status.log.written, "record", "records") + " written, " + number(status.log.suppressed) +
           " suppressed");
+  row(page, "owners", owners(status.attribution));
+  for (const auto& [program, problem] : status.attribution.programs) {
+    if (!problem.empty()) row(page, "", "eBPF program " + program + ": " + problem);
+  }
   row(page, "errors", counts(status.errors));
   for (const std::string& what : status.lacking) row(page, "lacking", what);
 }
@@ -133,6 +155,7 @@ class TableOfFlows final : public FlowList {
     std::vector<Cell> cells{{number(flow.id)},   {flow.state},     {verdict(flow), colour_of(verdict(flow))},
                             {flow.direction},    {flow.protocol},  {source(flow)},
                             {destination(flow)}, {flow.interface}, {flow.uid ? number(*flow.uid) : ""}};
+    if (!traffic_) cells.push_back({program(flow)});
     if (traffic_) {
       cells.push_back({readable_domain(flow.domain.value_or(""))});
       cells.push_back({flow.protocol_seen.value_or("")});
@@ -162,6 +185,7 @@ class TableOfFlows final : public FlowList {
                                 {"DESTINATION", false, true},
                                 {"INTERFACE"},
                                 {"UID", true}};
+    if (!traffic) columns.push_back({"PROGRAM", false, true});  // a capture knows none
     if (traffic) {
       columns.push_back({"DOMAIN", false, true});
       columns.push_back({"SPEAKS"});
@@ -178,6 +202,25 @@ class TableOfFlows final : public FlowList {
   bool any_ = false;
 };
 
+std::unique_ptr<FlowList> flows_by(Page& page, const std::string& what) {
+  return std::make_unique<CountedFlows>(what, [&page, what](const std::vector<FlowGroup>& groups) {
+    if (groups.empty()) {
+      page.out << "no flows\n";
+      return;
+    }
+    std::string title = what;
+    std::ranges::transform(title, title.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+    Table table{page, {{"FLOWS", true}, {"PACKETS", true}, {"BYTES", true}, {std::move(title), false, true}}};
+    for (const FlowGroup& group : groups) {
+      table.add({{number(group.flows)},
+                 {number(group.packets)},
+                 {number(group.bytes)},
+                 {group.name.empty() ? "-" : group.name}});
+    }
+    table.finish();
+  });
+}
+
 std::unique_ptr<FlowList> flows(Page& page) { return std::make_unique<TableOfFlows>(page, false); }
 std::unique_ptr<FlowList> replayed(Page& page) { return std::make_unique<TableOfFlows>(page, true); }
 
@@ -189,6 +232,7 @@ void change(Page& page, const FlowEvent& event) {
       " " + flow.direction + " " + flow.protocol + " " + source(flow) + " > " + destination(flow);
   if (!flow.interface.empty()) rest += " " + flow.interface;
   if (flow.uid) rest += " uid " + number(*flow.uid);
+  if (flow.process) rest += " by " + flow.process->path + "[" + number(flow.process->pid) + "]";
   if (!flow.rule.empty()) rest += ", rule \"" + flow.rule + "\"";
   if (flow.old_verdict) rest += ", was " + *flow.old_verdict + " (" + flow.cause + ")";
   page.out << clock_time(flow.last_active, "%H:%M:%S") << ' ' << harmless(what) << ' '
@@ -280,7 +324,7 @@ void summary(Page& page, const ReplaySummary& summary) {
 
 }  // namespace
 
-const Output kTextOutput{&status,  &flows,       &change,  &revoked,  &killed, &reloaded,
-                         &refused, &explanation, &checked, &replayed, &summary};
+const Output kTextOutput{&status,   &flows,   &flows_by,    &change,  &revoked,  &killed,
+                         &reloaded, &refused, &explanation, &checked, &replayed, &summary};
 
 }  // namespace tollgate::cli

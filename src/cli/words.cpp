@@ -32,6 +32,11 @@ std::uint16_t port_number(const std::string& option, const std::string& text) {
   return *number;
 }
 
+std::uint32_t pid_number(const std::string& text) {
+  if (const auto number = whole_number<std::uint32_t>(text)) return *number;
+  throw Failure{Exit::usage, "--pid: \"" + text + "\" is not a number"};
+}
+
 std::uint32_t user_number(const std::string& text) {
   if (const auto number = whole_number<std::uint32_t>(text)) return *number;
   if (const auto number = SystemSources{}.user_id(text)) return *number;

@@ -140,6 +140,24 @@ void read_pending(TomlTable table, Config::Pending& pending) {
   table.refuse_rest();
 }
 
+void read_process(TomlTable table, Config::ProcessOptions& process) {
+  read_word(table, "lookup", {ProcessLookup::automatic, ProcessLookup::proc, ProcessLookup::off},
+            process.lookup);
+  read_duration(table, "deadline", process.deadline);
+  if (const auto names = table.take("interpreters")) {
+    process.interpreters.clear();
+    for (const TomlValue& name : names->each()) {
+      const auto text = name.string();
+      if (text && text->find('/') != std::string_view::npos) {
+        name.wrong("the name of a program's file, without its folder, or a pattern of one");
+      } else if (text) {
+        process.interpreters.emplace_back(*text);
+      }
+    }
+  }
+  table.refuse_rest();
+}
+
 void read_log(TomlTable table, Config::Log& log) {
   read_number(table, "rate", 1, kMostRecords, log.rate);
   read_number(table, "burst", 1, kMostRecords, log.burst);
@@ -185,6 +203,7 @@ Result<Config, Diagnostics> parse_config(std::string_view text, const std::strin
   if (found.size() == errors_before) check_pending_fits(root, config);
   if (auto table = root.take_table("mark")) read_mark(*table, config);
   if (auto table = root.take_table("flow")) read_flow(*table, config.flow);
+  if (auto table = root.take_table("process")) read_process(*table, config.process);
   if (auto table = root.take_table("log")) read_log(*table, config.log);
   if (auto table = root.take_table("nameserver")) read_target(*table, "nameserver", config.nameserver);
   if (auto table = root.take_table("tunnel")) read_target(*table, "tunnel", config.tunnel);

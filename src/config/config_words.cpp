@@ -3,6 +3,18 @@
 
 namespace tollgate {
 
+std::string_view to_string(ProcessLookup value) {
+  switch (value) {
+    case ProcessLookup::automatic:
+      return "auto";
+    case ProcessLookup::proc:
+      return "proc";
+    case ProcessLookup::off:
+      return "off";
+  }
+  return "auto";
+}
+
 std::string_view to_string(Backend value) {
   switch (value) {
     case Backend::automatic:

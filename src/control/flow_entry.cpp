@@ -47,7 +47,34 @@ std::string_view word(Match match) {
   return "";
 }
 
-Evidence evidence(const ExplainRequest& request) {
+// What the question says of the process; nullopt when it says nothing.
+std::optional<Process> asked_process(const ExplainRequest& request) {
+  Process process;
+  process.source = request.process == kKernelPath ? ProcessSource::kernel : ProcessSource::proc;
+  bool any = false;
+  const auto take = [&](const std::optional<std::string>& text, std::string& field) {
+    if (!text) return;
+    any = true;
+    field = *text;
+  };
+  take(request.process, process.path);
+  take(request.command, process.command);
+  take(request.script, process.script);
+  take(request.unit, process.group.unit);
+  take(request.slice, process.group.slice);
+  take(request.session, process.group.session);
+  take(request.cgroup, process.cgroup);
+  take(request.container, process.group.container);
+  take(request.app, process.app);
+  if (request.parent) {
+    any = true;
+    process.ancestors.push_back({{}, *request.parent});
+  }
+  if (!any || request.process == "unknown") return std::nullopt;
+  return process;
+}
+
+Evidence evidence(const ExplainRequest& request, const std::optional<Process>& process) {
   Evidence seen;
   seen.tuple.source = request.source.bytes();
   seen.tuple.destination = request.destination.bytes();
@@ -59,12 +86,35 @@ Evidence evidence(const ExplainRequest& request) {
   if (!request.interface.empty()) seen.interface = std::string_view{request.interface};
   if (request.uid) seen.uid = *request.uid;
   if (request.gid) seen.gid = *request.gid;
+  if (process) seen.process = &*process;
   return seen;
 }
 
 }  // namespace
 
-FlowEntry describe(const Engine& engine, const Flow& flow) {
+ProcessEntry describe(const Process& process) {
+  ProcessEntry entry;
+  entry.pid = process.id.pid;
+  entry.path = text_of(process, ProcessField::process);
+  entry.deleted = process.deleted;
+  entry.name = process.name;
+  entry.command = process.command;
+  entry.directory = process.directory;
+  entry.script = process.script;
+  if (process.uid != kNoOwner) entry.uid = process.uid;
+  if (process.gid != kNoOwner) entry.gid = process.gid;
+  for (const Ancestor& ancestor : process.ancestors) entry.parents.push_back(ancestor.path);
+  entry.cgroup = process.cgroup;
+  entry.unit = process.group.unit;
+  entry.slice = process.group.slice;
+  entry.session = process.group.session;
+  entry.container = process.group.container;
+  entry.app = process.app;
+  entry.source = to_string(process.source);
+  return entry;
+}
+
+FlowEntry describe(const Engine& engine, const Flow& flow, const FlowOwner& owner) {
   FlowEntry entry;
   entry.id = flow.id.value;
   entry.protocol = to_string(flow.tuple.protocol);
@@ -74,6 +124,8 @@ FlowEntry describe(const Engine& engine, const Flow& flow) {
   describe_ports(flow.tuple, entry);
   entry.interface = engine.interface_name(flow.interface);
   if (flow.uid != kNoOwner) entry.uid = flow.uid;
+  if (owner.process) entry.process = describe(*owner.process);
+  if (owner.state == FlowOwner::State::unknown) entry.process_unknown = to_string(owner.why);
   entry.state = to_string(flow.state);
   entry.adopted = flow.adopted;
   if (flow.state != FlowState::pending) {
@@ -103,7 +155,8 @@ void describe(const Observed& observed, FlowEntry& entry) {
 }
 
 Explanation explain(const Policy& policy, const ExplainRequest& request) {
-  const Evidence seen = evidence(request);
+  const std::optional<Process> process = asked_process(request);
+  const Evidence seen = evidence(request, process);
   Explanation explanation;
   for (TriedRule& tried : policy.explain(seen)) {
     const Rule& rule = policy.rules()[tried.rule];

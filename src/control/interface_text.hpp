@@ -108,9 +108,53 @@ type QueueCounts (
   pending_packets: int
 )
 
+# How the owners of flows are found.
+type Attribution (
+  # auto, proc or off.
+  lookup: string,
+  # The eBPF programs: empty where one runs, else why it does not.
+  programs: [string]string,
+  # Flows by how their owner is known, and by why it is not.
+  found: [string]int,
+  not_found: [string]int,
+  # That are known.
+  processes: int,
+  # That eBPF could not tell of, for want of room.
+  lost: int
+)
+
 type LogCounts (
   written: int,
   suppressed: int
+)
+
+# Whose a connection is. Texts are empty where there is nothing to tell.
+type Process (
+  # 0: only its group is known, or it is the kernel.
+  pid: int,
+  # "kernel" for the kernel's own sockets.
+  path: string,
+  # The file has no name any more.
+  deleted: bool,
+  name: string,
+  command: string,
+  directory: string,
+  # What an interpreter runs.
+  script: string,
+  # Effective.
+  uid: ?int,
+  gid: ?int,
+  # Paths, the nearest first.
+  parents: []string,
+  # Path in the cgroup v2 hierarchy, and what the names in it mean.
+  cgroup: string,
+  unit: string,
+  slice: string,
+  session: string,
+  container: string,
+  app: string,
+  # How it is known: ebpf, sock_diag+proc, kernel.
+  source: string
 )
 
 # One connection, named in the direction of its first packet.
@@ -130,6 +174,9 @@ type Flow (
   # Empty when it is not known.
   interface: string,
   uid: ?int,
+  process: ?Process,
+  # Why there is no process; empty while it is looked for.
+  process_unknown: string,
   # accept, block, drop, permanent-accept, permanent-block, permanent-drop, reroute-nameserver or
   # reroute-tunnel; none while the first decision is pending.
   verdict: ?string,
@@ -182,7 +229,15 @@ type Filter (
   # Whom the first packet went to: an address or a network; a port.
   destination: ?string,
   destination_port: ?int,
-  uid: ?int
+  uid: ?int,
+  pid: ?int,
+  # Patterns with * and ?. What is not known fits none; the process "unknown" fits just that.
+  process: ?string,
+  script: ?string,
+  unit: ?string,
+  cgroup: ?string,
+  container: ?string,
+  app: ?string
 )
 
 type TriedRule (
@@ -229,6 +284,7 @@ method Status() -> (
   # Packets by the reason for their verdict.
   reasons: [string]int,
   log: LogCounts,
+  attribution: Attribution,
   # What went wrong and was survived, by name.
   errors: [string]int
 )
@@ -258,7 +314,18 @@ method Explain(
   destination_port: ?int,
   interface: ?string,
   uid: ?int,
-  gid: ?int
+  gid: ?int,
+  # Of the process; where none is given, nothing is known of it. A parent is any ancestor.
+  process: ?string,
+  command: ?string,
+  parent: ?string,
+  script: ?string,
+  unit: ?string,
+  slice: ?string,
+  session: ?string,
+  cgroup: ?string,
+  container: ?string,
+  app: ?string
 ) -> (
   tried: []TriedRule,
   verdict: string,

@@ -32,6 +32,10 @@ template <class T>
 inline constexpr bool kIsVector = false;
 template <class T>
 inline constexpr bool kIsVector<std::vector<T>> = true;
+template <class T>
+inline constexpr bool kIsMap = false;
+template <class T>
+inline constexpr bool kIsMap<std::map<std::string, T>> = true;
 
 // What is absent is written as null: every member is always there.
 class JsonWriter {
@@ -56,9 +60,9 @@ class JsonWriter {
       array.reserve(value.size());
       for (const auto& element : value) array.push_back(encode(element));
       return array;
-    } else if constexpr (std::same_as<T, std::map<std::string, std::uint64_t>>) {
+    } else if constexpr (kIsMap<T>) {
       boost::json::object object;
-      for (const auto& [key, number] : value) object[key] = number;
+      for (const auto& [key, element] : value) object[key] = encode(element);
       return object;
     } else if constexpr (std::same_as<T, Direction> || std::same_as<T, Protocol>) {
       return boost::json::value(std::string{to_string(value)});
@@ -127,8 +131,8 @@ class JsonReader {
       return decode_double(value, out);
     } else if constexpr (kIsVector<T>) {
       return decode_vector(value, out, unknown);
-    } else if constexpr (std::same_as<T, std::map<std::string, std::uint64_t>>) {
-      return decode_counts(value, out);
+    } else if constexpr (kIsMap<T>) {
+      return decode_map(value, out, unknown);
     } else if constexpr (std::same_as<T, std::string> || std::same_as<T, Direction> ||
                          std::same_as<T, Protocol> || std::same_as<T, IpAddress>) {
       const boost::json::string* text = value.if_string();
@@ -187,14 +191,15 @@ class JsonReader {
     }
     return "";
   }
-  static std::string decode_counts(const boost::json::value& value,
-                                   std::map<std::string, std::uint64_t>& out) {
+  template <class T>
+  static std::string decode_map(const boost::json::value& value, std::map<std::string, T>& out,
+                                UnknownMembers unknown) {
     const boost::json::object* object = value.if_object();
     if (object == nullptr) return ": not an object";
     out.clear();
     for (const auto& member : *object) {
       const std::string key{member.key()};
-      const std::string error = decode_integer(member.value(), out[key]);
+      const std::string error = decode(member.value(), out[key], unknown);
       if (!error.empty()) return "." + key + error;
     }
     return "";

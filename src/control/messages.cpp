@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "json_codec.hpp"
+#include "tollgate/base/glob.hpp"
 
 namespace tollgate {
 
@@ -61,6 +62,16 @@ void members(Visitor& visit, Like<Status::Log> auto& log) {
 }
 
 template <class Visitor>
+void members(Visitor& visit, Like<Status::Attribution> auto& attribution) {
+  visit("lookup", attribution.lookup);
+  visit("programs", attribution.programs);
+  visit("found", attribution.found);
+  visit("not_found", attribution.not_found);
+  visit("processes", attribution.processes);
+  visit("lost", attribution.lost);
+}
+
+template <class Visitor>
 void members(Visitor& visit, Like<Status> auto& status) {
   visit("version", status.version);
   visit("uptime_seconds", status.uptime_seconds);
@@ -76,7 +87,29 @@ void members(Visitor& visit, Like<Status> auto& status) {
   visit("malformed", status.malformed);
   visit("reasons", status.reasons);
   visit("log", status.log);
+  visit("attribution", status.attribution);
   visit("errors", status.errors);
+}
+
+template <class Visitor>
+void members(Visitor& visit, Like<ProcessEntry> auto& process) {
+  visit("pid", process.pid);
+  visit("path", process.path);
+  visit("deleted", process.deleted);
+  visit("name", process.name);
+  visit("command", process.command);
+  visit("directory", process.directory);
+  visit("script", process.script);
+  visit("uid", process.uid);
+  visit("gid", process.gid);
+  visit("parents", process.parents);
+  visit("cgroup", process.cgroup);
+  visit("unit", process.unit);
+  visit("slice", process.slice);
+  visit("session", process.session);
+  visit("container", process.container);
+  visit("app", process.app);
+  visit("source", process.source);
 }
 
 template <class Visitor>
@@ -93,6 +126,8 @@ void members(Visitor& visit, Like<FlowEntry> auto& flow) {
   visit("icmp_code", flow.icmp_code);
   visit("interface", flow.interface);
   visit("uid", flow.uid);
+  visit("process", flow.process);
+  visit("process_unknown", flow.process_unknown);
   visit("verdict", flow.verdict);
   visit("rule", flow.rule);
   visit("stage", flow.stage);
@@ -134,6 +169,13 @@ void members(Visitor& visit, Like<FlowFilter> auto& filter) {
   visit("destination", filter.destination);
   visit("destination_port", filter.destination_port);
   visit("uid", filter.uid);
+  visit("pid", filter.pid);
+  visit("process", filter.process);
+  visit("script", filter.script);
+  visit("unit", filter.unit);
+  visit("cgroup", filter.cgroup);
+  visit("container", filter.container);
+  visit("app", filter.app);
 }
 
 template <class Visitor>
@@ -160,6 +202,16 @@ void members(Visitor& visit, Like<ExplainRequest> auto& request) {
   visit.defaulted("interface", request.interface);
   visit("uid", request.uid);
   visit("gid", request.gid);
+  visit("process", request.process);
+  visit("command", request.command);
+  visit("parent", request.parent);
+  visit("script", request.script);
+  visit("unit", request.unit);
+  visit("slice", request.slice);
+  visit("session", request.session);
+  visit("cgroup", request.cgroup);
+  visit("container", request.container);
+  visit("app", request.app);
 }
 
 template <class Visitor>
@@ -256,6 +308,23 @@ bool same(const std::optional<std::string>& wanted, std::string_view have) {
   return !wanted || *wanted == have;
 }
 
+bool like(const std::optional<std::string>& glob, const std::string& text) {
+  return !glob || (!text.empty() && glob_matches(*glob, text));
+}
+
+bool is_whose(const FlowFilter& wanted, const FlowEntry& flow) {
+  const bool asks = wanted.pid || wanted.process || wanted.script || wanted.unit || wanted.cgroup ||
+                    wanted.container || wanted.app;
+  if (!asks) return true;
+  const bool for_unknown = wanted.process == "unknown";
+  if (!flow.process) return for_unknown && !wanted.pid;
+  const ProcessEntry& process = *flow.process;
+  if (for_unknown || (wanted.pid && *wanted.pid != process.pid)) return false;
+  return like(wanted.process, process.path) && like(wanted.script, process.script) &&
+         like(wanted.unit, process.unit) && like(wanted.cgroup, process.cgroup) &&
+         like(wanted.container, process.container) && like(wanted.app, process.app);
+}
+
 bool inside(const std::optional<Prefix>& network, const std::string& text) {
   const std::optional<IpAddress> address = IpAddress::parse(text);
   return network && address && network->contains(*address);
@@ -312,6 +381,7 @@ bool FlowFilter::matches(const FlowEntry& flow) const {
   if (verdict && verdict != flow.verdict) return false;
   if (uid && uid != flow.uid) return false;
   if (ids && std::find(ids->begin(), ids->end(), flow.id) == ids->end()) return false;
+  if (!is_whose(*this, flow)) return false;
   if (port && *port != flow.source_port && *port != flow.destination_port) return false;
   if (destination_port && *destination_port != flow.destination_port) return false;
   if (destination && !inside(Prefix::parse(*destination), flow.destination)) return false;

@@ -30,6 +30,12 @@ QueueOptions queue_options(const Config& config) {
   return options;
 }
 
+EngineOptions daemon_options(const Config& config) {
+  EngineOptions options = engine_options(config);
+  options.attribution = config.process.lookup != ProcessLookup::off;
+  return options;
+}
+
 template <class T>
 T opened(Result<T, std::string> result) {
   if (!result.ok()) throw std::runtime_error{result.error()};
@@ -55,12 +61,13 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
       policy_loaded_{started_},
       signals_{loop_, SIGTERM, SIGINT, SIGHUP},
       watchdog_{loop_},
-      engine_{engine_options(config), std::move(policy), &decide, &flow_memory_},
+      engine_{daemon_options(config), std::move(policy), &decide, &flow_memory_},
       live_parts_{config} {
+  open_attribution();
   open_kernel();
   control_ = std::make_unique<ControlServer>(
       loop_, ControlOptions{config_.socket, config_.socket_group, TOLLGATE_VERSION}, *this);
-  if (const auto problem = give_up_privileges()) {
+  if (const auto problem = give_up_privileges(attribution_ ? attribution_->needs() : AttributionNeeds{})) {
     throw std::runtime_error{"privileges could not be given up: " + *problem};
   }
   lists_ = std::make_unique<ListWatch>(loop_, log_, [this] {
@@ -72,6 +79,16 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
 }
 
 Daemon::~Daemon() = default;
+
+// First of all: what happens while the rest is opened is seen.
+void Daemon::open_attribution() {
+  if (config_.process.lookup == ProcessLookup::off) return;
+  attribution_ =
+      Attribution::open({config_.process.lookup == ProcessLookup::automatic, config_.process.interpreters});
+  for (const std::string& problem : attribution_->problems()) {
+    log_.message(LogLevel::notice, "whose flows are is looked for without " + problem);
+  }
+}
 
 void Daemon::open_kernel() {
   interfaces_ = opened(Interfaces::open());
@@ -89,10 +106,11 @@ void Daemon::open_kernel() {
                  "blocked end with their next packet");
   }
   const Gate::Parts parts{clock_,          engine_,   *queue_,      *conntrack_, *conntrack_events_,
-                          *socket_events_, *sockets_, *interfaces_, log_};
+                          *socket_events_, *sockets_, *interfaces_, log_,        attribution_.get()};
   gate_ = std::make_unique<Gate>(loop_, config_, parts, [this](const FlowChanged& change) {
     static constexpr const char* kWords[] = {"opened", "decided", "ended", "removed"};
-    control_->publish({kWords[static_cast<std::size_t>(change.kind)], describe(engine_, change.flow)});
+    control_->publish(
+        {kWords[static_cast<std::size_t>(change.kind)], describe(engine_, change.flow, change.owner)});
   });
 }
 

@@ -15,6 +15,7 @@
 #include "control_server.hpp"
 #include "gate.hpp"
 #include "invalid_count.hpp"
+#include "linux/attribution.hpp"
 #include "linux/huge_pages.hpp"
 #include "linux/interfaces.hpp"
 #include "linux/queue.hpp"
@@ -57,6 +58,7 @@ class Daemon final : public ControlService {
 
  private:
   void open_kernel();
+  void open_attribution();
   void on_adopted(bool whole);
   void apply_rules();
   std::vector<std::string> lacking() const;
@@ -92,6 +94,7 @@ class Daemon final : public ControlService {
   std::optional<ConntrackEvents> conntrack_events_;
   std::optional<SocketEvents> socket_events_;
   std::optional<SocketDiag> sockets_;
+  std::unique_ptr<Attribution> attribution_;
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<ControlServer> control_;
   LiveParts live_parts_;

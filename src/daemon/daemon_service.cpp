@@ -87,6 +87,17 @@ Status Daemon::status() {
   status.malformed = by_name(counted.malformed);
   status.reasons = by_name(counted.reasons);
   status.log = {log_.written(), log_.suppressed()};
+  status.attribution.lookup = to_string(config_.process.lookup);
+  if (attribution_) {
+    const AttributionCounters found = attribution_->counters();
+    for (const BpfProgram& program : attribution_->programs()) {
+      status.attribution.programs.emplace(program.name, program.problem);
+    }
+    status.attribution.found = by_name(found.found);
+    status.attribution.not_found = by_name(found.not_found);
+    status.attribution.processes = attribution_->processes();
+    status.attribution.lost = attribution_->lost().images_lost + attribution_->lost().owners_lost;
+  }
   status.errors = {
       {"queue_undecodable", queue.undecodable},
       {"queue_verdict", queue.verdict_errors},
@@ -98,6 +109,7 @@ Status Daemon::status() {
       {"socket_overrun", followed.socket_overruns},
       {"tear_down", followed.tear_down_failed},
       {"reroute_refused", counted.reroute_refused},
+      {"owners_late", counted.owners_late},
       {"log_lost", log_.lost()},
       {"control_refused", control_->counters().refused},
       {"control_dropped", control_->counters().dropped},
@@ -113,8 +125,9 @@ Status Daemon::status() {
 
 std::optional<std::uint32_t> Daemon::flows(std::uint32_t from, std::uint32_t limit,
                                            const std::function<void(const FlowEntry&)>& each) {
-  return engine_.flows().scan(from, limit,
-                              [&](FlowIndex, const Flow& flow) { each(describe(engine_, flow)); });
+  return engine_.flows().scan(from, limit, [&](FlowIndex index, const Flow& flow) {
+    each(describe(engine_, flow, engine_.owner(index)));
+  });
 }
 
 // The engine says which flows it took back or cut, the kernel what came of it: it does both before they
@@ -124,7 +137,7 @@ ControlService::Acted Daemon::act(Action action, const FlowFilter& filter, std::
   Acted acted;
   std::vector<FlowRef> refs;
   acted.next = engine_.flows().scan(from, limit, [&](FlowIndex place, const Flow& flow) {
-    if (filter.matches(describe(engine_, flow))) refs.push_back({place, flow.id});
+    if (filter.matches(describe(engine_, flow, engine_.owner(place)))) refs.push_back({place, flow.id});
   });
   if (refs.empty()) return acted;
   const FollowerCounters before = gate_->follower().counters();

@@ -15,7 +15,8 @@ using boost::asio::posix::stream_descriptor;
 
 Gate::Gate(boost::asio::io_context& loop, const Config& config, const Parts& parts,
            std::function<void(const FlowChanged&)> publish)
-    : parts_{parts},
+    : loop_{loop},
+      parts_{parts},
       publish_{std::move(publish)},
       queue_{loop, parts.queue.fd()},
       interfaces_{loop, parts.interfaces.fd()},
@@ -33,6 +34,9 @@ Gate::~Gate() {
 }
 
 void Gate::start() {
+  if (parts_.attribution != nullptr) {
+    owners_.emplace(loop_, *parts_.attribution, [this](const ProcessFound& found) { handle(found); });
+  }
   receive_packets();  // some may have come while the queues were bound
   wait_for_packets();
   wait_for_interfaces();
@@ -48,7 +52,7 @@ void Gate::handle(const Event& event) {
 void Gate::turn(const std::function<void(const Deliver&)>& events) {
   const Time now = parts_.clock.now();
   events([&](const Event& event) { parts_.engine.handle(event, now, effects_); });
-  carry_out();
+  carry_out(now);
   arm_timer();
 }
 
@@ -56,7 +60,7 @@ ByHand Gate::by_hand(const Event& event) {
   const Time now = parts_.clock.now();
   parts_.engine.handle(event, now, effects_);
   const ByHand did = effects_.by_hand;
-  carry_out();
+  carry_out(now);
   arm_timer();
   return did;
 }
@@ -74,7 +78,7 @@ void Gate::receive_packets() {
   const Time now = parts_.clock.now();
   parts_.queue.receive(kPacketBudget, [&](std::span<const PacketQueued> packets) {
     parts_.engine.handle(packets, now, effects_);
-    carry_out();
+    carry_out(now);
   });
   const std::uint64_t enobufs = parts_.queue.enobufs();
   if (enobufs != std::exchange(enobufs_, enobufs)) {
@@ -101,7 +105,16 @@ void Gate::tell_broadcasts() {
   handle(BroadcastAddresses{broadcasts_});
 }
 
-void Gate::carry_out() {
+// Nearly all answers are there at once, so that the verdicts go with those of the same turn.
+void Gate::find_owners(Time now) {
+  if (effects_.look_ups.empty() || !owners_) return;
+  asked_.clear();
+  std::swap(asked_, effects_.look_ups);
+  owners_->look_up(asked_, [&](const ProcessFound& found) { parts_.engine.handle(found, now, effects_); });
+}
+
+void Gate::carry_out(Time now) {
+  find_owners(now);
   for (const PacketVerdict& verdict : effects_.verdicts) parts_.queue.answer(verdict);
   parts_.queue.send();
   // After the verdicts: only then does conntrack's table hold the flows whose marks are set.
@@ -132,7 +145,7 @@ void Gate::drain() {
   while (parts_.queue.receive(kPacketBudget, [&](std::span<const PacketQueued> packets) {
     const Time now = parts_.clock.now();
     parts_.engine.handle(packets, now, effects_);
-    carry_out();
+    carry_out(now);
   })) {
   }
 }

@@ -15,6 +15,7 @@
 #include "linux/interfaces.hpp"
 #include "linux/queue.hpp"
 #include "log_sink.hpp"
+#include "owner_finder.hpp"
 #include "tollgate/engine/engine.hpp"
 
 namespace tollgate {
@@ -34,6 +35,7 @@ class Gate {
     SocketDiag& sockets;
     Interfaces& interfaces;
     LogSink& log;
+    Attribution* attribution;  // nullptr: nobody looks for the owners of flows
   };
 
   Gate(boost::asio::io_context& loop, const Config& config, const Parts& parts,
@@ -66,9 +68,11 @@ class Gate {
   void tell_broadcasts();
   void turn(const std::function<void(const Deliver&)>& events);
   void receive_packets();
-  void carry_out();
+  void find_owners(Time now);
+  void carry_out(Time now);
   void arm_timer();
 
+  boost::asio::io_context& loop_;
   Parts parts_;
   std::function<void(const FlowChanged&)> publish_;
   std::function<void()> interfaces_changed_ = [] {};
@@ -78,6 +82,8 @@ class Gate {
   boost::asio::steady_timer timer_;
   std::optional<Time> armed_;
   Effects effects_;
+  std::optional<OwnerFinder> owners_;
+  std::vector<LookUp> asked_;
   std::uint64_t enobufs_ = 0;          // already spoken of
   std::vector<IpAddress> broadcasts_;  // that the engine knows
   FlowFollower follower_;

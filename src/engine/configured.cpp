@@ -24,6 +24,7 @@ EngineOptions engine_options(const Config& config) {
   options.arrival_interface = config.arrival_interface;
   options.multicast_answers = config.multicast_answers;
   options.answer_window = config.flow.answer_window;
+  options.attribution_deadline = config.process.deadline;
   options.in_reauthorization = config.pending.in_reauthorization;
   return options;
 }

@@ -30,13 +30,15 @@ void Engine::handle(const Event& event, Time now, Effects& effects) {
 std::optional<Time> Engine::next_deadline() const {
   if (policy_walk_ || sweep_walk_ || !closing_.empty()) return now_;
   std::optional<Time> next = flows_.next_deadline();
-  for (const std::optional<Time>& other : {pending_.next_deadline(), windows_.next_deadline()}) {
+  for (const std::optional<Time>& other :
+       {pending_.next_deadline(), owners_.next_deadline(), windows_.next_deadline()}) {
     if (other && (!next || *other < *next)) next = other;
   }
   return next;
 }
 
 void Engine::on(const TimePassed&, Time now, Effects& effects) {
+  give_up_owners(now, effects);
   while (const std::optional<FlowIndex> index = pending_.overdue(now)) {
     release(*index, {options_.on_deadline, Reason::timed_out, Stage::none, kNoRule}, now, effects);
   }

@@ -46,8 +46,8 @@ void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time n
   // and what came of another interface, is worth a line in any case.
   const bool silent = cause == Cause::policy ? same_verdict : same;
   if (silent && cause != Cause::revoked && cause != Cause::arrival) return;
-  record(flow, cause, old, now, effects);
-  changed(FlowChanged::Kind::decided, flow, effects);
+  record(index, cause, old, now, effects);
+  changed(FlowChanged::Kind::decided, index, effects);
 }
 
 void Engine::release(FlowIndex index, const Decided& decided, Time now, Effects& effects) {
@@ -116,13 +116,15 @@ bool Engine::deliverable(Verdict verdict, const Flow& flow) const {
   return ipv4 ? options_.tunnel4 : options_.tunnel6;
 }
 
-Evidence Engine::evidence(const Flow& flow) const {
+Evidence Engine::evidence(FlowIndex index) const {
+  const Flow& flow = flows_.at(index);
   Evidence seen;
   seen.tuple = flow.tuple;
   seen.direction = flow.direction;
   if (flow.interface != kNoInterface) seen.interface = std::string_view{interfaces_.name(flow.interface)};
   if (flow.uid != kNoOwner) seen.uid = flow.uid;
   if (flow.gid != kNoOwner) seen.gid = flow.gid;
+  seen.process = owners_.at(index).evidence();
   return seen;
 }
 
@@ -136,12 +138,12 @@ std::uint32_t Engine::rule_number(std::uint32_t policy_rule) {
   return number;
 }
 
-void Engine::changed(FlowChanged::Kind kind, const Flow& flow, Effects& effects) const {
-  if (watched_) effects.changes.push_back({kind, flow});
+void Engine::changed(FlowChanged::Kind kind, FlowIndex index, Effects& effects) const {
+  if (watched_) effects.changes.push_back({kind, flows_.at(index), owners_.at(index)});
 }
 
-void Engine::record(const Flow& flow, Cause cause, std::optional<Before> old, Time now,
-                    Effects& effects) const {
+void Engine::record(FlowIndex index, Cause cause, std::optional<Before> old, Time now, Effects& effects) {
+  const Flow& flow = flows_.at(index);
   Record entry;
   entry.time = now;
   entry.flow = flow.id;
@@ -160,7 +162,7 @@ void Engine::record(const Flow& flow, Cause cause, std::optional<Before> old, Ti
   entry.interface = interface_name(flow.interface);
   if (flow.uid != kNoOwner) entry.uid = flow.uid;
   if (flow.gid != kNoOwner) entry.gid = flow.gid;
-  effects.records.push_back(std::move(entry));
+  tell(index, std::move(entry), effects);
 }
 
 }  // namespace tollgate

@@ -127,7 +127,7 @@ void Engine::end(FlowIndex index, Time now, Effects& effects) {
   if (flow.state == FlowState::ended) return;
   flow.question = false;
   flows_.end(index, now);
-  changed(FlowChanged::Kind::ended, flows_.at(index), effects);
+  changed(FlowChanged::Kind::ended, index, effects);
 }
 
 void Engine::on(const SocketGone& gone, Time now, Effects& effects) {
@@ -225,7 +225,9 @@ void Engine::remove(const Flow& flow, FlowIndex index, Removal why, Effects& eff
       flow.state != FlowState::ended) {
     forgotten_ = true;
   }
-  changed(FlowChanged::Kind::removed, flow, effects);
+  tell_deferred(index, effects);
+  changed(FlowChanged::Kind::removed, index, effects);
+  owners_.forget(index);
 }
 
 }  // namespace tollgate

@@ -233,7 +233,8 @@ FlowIndex Engine::open_for(const Context& context, const FlowKey& key) {
   // A packet against the flow's direction says nothing about the socket that began it.
   flow.uid = known_or(context.queued.uid, kNoOwner);
   flow.gid = known_or(context.queued.gid, kNoOwner);
-  changed(FlowChanged::Kind::opened, flow, context.effects);
+  ask_owner(index, context.now, context.effects);
+  changed(FlowChanged::Kind::opened, index, context.effects);
   return index;
 }
 
@@ -303,7 +304,7 @@ void Engine::decide_flow(const Context& context, FlowIndex index, Cause cause) {
   if (cause == Cause::arrival) {
     flow.interface = static_cast<std::uint16_t>(interfaces_.number(context.queued.interface));
   }
-  Evidence seen = evidence(flow);
+  Evidence seen = evidence(index);
   // A verdict that stood in for one that did not come in time authorized nothing.
   const bool stand_in = flow.reason == Reason::timed_out || flow.reason == Reason::overload;
   const bool again = flow.state != FlowState::pending && !stand_in;

@@ -59,7 +59,7 @@ void Engine::reauthorize_slice(Time now, Effects& effects) {
 void Engine::reauthorize(FlowIndex index, Cause cause, Time now, Effects& effects) {
   Flow& flow = flows_.at(index);
   if (flow.state == FlowState::ended || flow.reason == Reason::killed) return;
-  Evidence seen = evidence(flow);
+  Evidence seen = evidence(index);
   if (flow.state == FlowState::pending) {
     // Still its first authorization: perhaps the new policy needs to ask nobody.
     const Decision decision = decide_again(seen, now);

@@ -80,6 +80,9 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
   seen.direction = entry.direction;
   seen.uid = found.uid;
   seen.reauthorize = true;
+  if (options_.attribution && entry.direction != Direction::forward) {
+    seen.process = Known<const Process*>::awaited();
+  }
   const Decision decision = held ? Decision{Waits{}} : decide_again(seen, now);
   // Asking keeps what is in force: an undecided connection is asked about when its next packet comes.
   const bool asks = !held && std::holds_alternative<Waits>(decision);
@@ -106,7 +109,8 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
     place.port = inbound ? tuple.destination_port : tuple.source_port;
     if (const AuthorizedSocket* socket = sockets_.find(place)) flow.rule = socket->rule;
   }
-  changed(FlowChanged::Kind::opened, flow, effects);
+  ask_owner(index, now, effects);
+  changed(FlowChanged::Kind::opened, index, effects);
   if (!held) {
     const Decided none{Verdict::block, Reason::asking, Stage::none, kNoRule};
     const Decided* decided = std::get_if<Decided>(&decision);

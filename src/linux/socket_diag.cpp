@@ -164,20 +164,29 @@ int SocketDiag::request(std::uint16_t type, std::uint16_t flags, const SocketEnt
   }
 }
 
-std::optional<SocketEntry> SocketDiag::find(const FiveTuple& tuple, std::uint32_t interface) {
+std::optional<SocketEntry> SocketDiag::look_up(const FiveTuple& tuple, std::uint32_t interface) {
   SocketEntry wanted;
   wanted.tuple = tuple;
   wanted.cookie = kNoCookie;
+  wanted.interface = interface;
+  std::optional<SocketEntry> found;
+  return request(SOCK_DIAG_BY_FAMILY, 0, wanted, &found) == 0 ? found : std::nullopt;
+}
+
+std::optional<SocketEntry> SocketDiag::find(const FiveTuple& tuple, std::uint32_t interface) {
   const bool connected_only = tuple.protocol == Protocol::tcp && tuple.destination_port != 0;
   for (const std::uint32_t where : {std::uint32_t{0}, interface}) {
-    wanted.interface = where;
-    std::optional<SocketEntry> found;
-    const bool answered = request(SOCK_DIAG_BY_FAMILY, 0, wanted, &found) == 0 && found;
+    std::optional<SocketEntry> found = look_up(tuple, where);
     // Where no connection is, the kernel finds who listens: that is not what was asked for.
-    if (answered && (!connected_only || found->tuple == tuple)) return found;
+    if (found && (!connected_only || found->tuple == tuple)) return found;
     if (interface == 0) break;
   }
   return std::nullopt;
+}
+
+std::optional<SocketEntry> SocketDiag::find_or_listening(const FiveTuple& tuple, std::uint32_t interface) {
+  std::optional<SocketEntry> found = look_up(tuple, 0);
+  return found || interface == 0 ? found : look_up(tuple, interface);
 }
 
 SocketDiag::Destroyed SocketDiag::destroy(const FiveTuple& tuple, std::uint64_t cookie,

@@ -43,6 +43,9 @@ class SocketDiag {
   // IPv4. `interface`: where it may be bound to.
   std::optional<SocketEntry> find(const FiveTuple& tuple, std::uint32_t interface = 0);
 
+  // As find; where no connection is, the socket that listens for it.
+  std::optional<SocketEntry> find_or_listening(const FiveTuple& tuple, std::uint32_t interface = 0);
+
   // Whether this kernel ends sockets on demand (CONFIG_INET_DIAG_DESTROY).
   bool can_destroy() const { return can_destroy_; }
   enum class Destroyed : std::uint8_t { done, gone, failed };
@@ -56,6 +59,7 @@ class SocketDiag {
   // The errno, 0 when it was acknowledged or answered.
   int request(std::uint16_t type, std::uint16_t flags, const SocketEntry& socket,
               std::optional<SocketEntry>* answer);
+  std::optional<SocketEntry> look_up(const FiveTuple& tuple, std::uint32_t interface);
   NetlinkSocket socket_;
   std::vector<std::uint8_t> in_;
   bool can_destroy_ = false;

@@ -47,6 +47,7 @@ class Explainer {
     interface(rule);
     owner(rule.users, "user", seen_.uid);
     owner(rule.groups, "group", seen_.gid);
+    for (std::size_t i = 0; i < kProcessFields; ++i) process(process_field(i), rule.who[i]);
     reauthorize(rule);
     if (no_) return {Match::no, *no_};
     if (waits_) return {Match::unknown, "waits for the " + *waits_};
@@ -58,8 +59,8 @@ class Explainer {
   void no(std::string why) {
     if (!no_) no_ = std::move(why);
   }
-  void wait_for(const char* field) {
-    if (!waits_) waits_ = field;
+  void wait_for(std::string field) {
+    if (!waits_) waits_ = std::move(field);
   }
 
   void direction(const Rule& rule) {
@@ -154,6 +155,24 @@ class Explainer {
     }
     if (match.unknown) wanted.emplace_back("unknown");
     no(std::string{name} + ' ' + std::to_string(*owner) + ' ' + is_not(wanted));
+  }
+
+  void process(ProcessField field, const FieldMatch<std::string>& match) {
+    if (match.any()) return;
+    const std::string name{to_string(field)};
+    if (seen_.process.is_awaited()) return wait_for(name);
+    if (seen_.process.is_empty() || lacks(**seen_.process, field)) {
+      if (!match.unknown) no(name + " is unknown");
+      return;
+    }
+    const auto matches = [&](const std::string& glob) {
+      return any_text(**seen_.process, field,
+                      [&](std::string_view text) { return glob_matches(glob, text); });
+    };
+    if (std::ranges::any_of(match.values, matches)) return;
+    std::vector<std::string> wanted = match.values;
+    if (match.unknown) wanted.emplace_back("unknown");
+    no(name + ' ' + std::string{text_of(**seen_.process, field)} + ' ' + is_not(wanted));
   }
 
   void reauthorize(const Rule& rule) {

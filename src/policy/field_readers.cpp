@@ -99,6 +99,47 @@ void read_interface(const TomlValue& value, FieldMatch<std::string>& interfaces)
   interfaces.values.emplace_back(*text);
 }
 
+// What the text can never be, whatever runs: then the rule would never match, which nobody means.
+std::optional<std::string_view> impossible(std::string_view text, ProcessField field) {
+  const bool path = text.front() == '/' || text.front() == '*' || text.front() == '?';
+  const bool dotted = is_glob(text) || text.find('.') != std::string_view::npos;
+  switch (field) {
+    case ProcessField::process:
+      if (!path && text != kKernelPath) return R"(a path from / on, a pattern of one, "kernel" or "unknown")";
+      break;
+    case ProcessField::parent:
+    case ProcessField::cgroup:
+      if (!path) return R"(a path from / on, a pattern of one, or "unknown")";
+      break;
+    case ProcessField::unit:
+      if (!dotted)
+        return R"(a unit's name with its type, like "nginx.service", a pattern of one, or "unknown")";
+      break;
+    case ProcessField::slice:
+      if (!dotted) return R"(a slice's name, like "system.slice", a pattern of one, or "unknown")";
+      break;
+    case ProcessField::command:
+    case ProcessField::script:
+    case ProcessField::session:
+    case ProcessField::container:
+    case ProcessField::app:
+    case ProcessField::count_:
+      break;
+  }
+  return std::nullopt;
+}
+
+void read_text(const TomlValue& value, ProcessField field, FieldMatch<std::string>& texts) {
+  const auto text = value.string();
+  if (!text) return;
+  if (*text == kUnknown) {
+    texts.unknown = true;
+    return;
+  }
+  if (const auto wanted = impossible(*text, field)) return value.wrong(*wanted);
+  texts.values.emplace_back(*text);
+}
+
 using FindOwner = std::function<std::optional<std::uint32_t>(const std::string&)>;
 
 FieldMatch<std::uint32_t> read_owners(const TomlValue& values, const char* kind, const FindOwner& find) {
@@ -228,6 +269,12 @@ FieldMatch<std::string> read_interfaces(const TomlValue& values) {
   FieldMatch<std::string> interfaces;
   for (const TomlValue& value : values.each()) read_interface(value, interfaces);
   return interfaces;
+}
+
+FieldMatch<std::string> read_texts(const TomlValue& values, ProcessField field) {
+  FieldMatch<std::string> texts;
+  for (const TomlValue& value : values.each()) read_text(value, field, texts);
+  return texts;
 }
 
 FieldMatch<std::uint32_t> read_users(const TomlValue& values, PolicySources& sources) {

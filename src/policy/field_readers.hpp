@@ -16,6 +16,8 @@ FieldMatch<std::uint32_t> read_asns(const TomlValue& value);
 std::vector<Scope> read_scopes(const TomlValue& value);
 AddressMatch read_addresses(const TomlValue& value, const ListNames& lists);
 FieldMatch<std::string> read_interfaces(const TomlValue& value);
+// The texts of one field of a process.
+FieldMatch<std::string> read_texts(const TomlValue& value, ProcessField field);
 FieldMatch<std::uint32_t> read_users(const TomlValue& value, PolicySources& sources);
 FieldMatch<std::uint32_t> read_groups(const TomlValue& value, PolicySources& sources);
 

@@ -111,23 +111,26 @@ class RuleIndex::Builder {
       case Dimension::group:
         return owner_keys(rule.groups);
       case Dimension::interface:
-        return interface_keys(rule.interfaces);
+        return text_keys(rule.interfaces);
       case Dimension::country:
         return owner_keys(country_numbers(rule.countries));
       case Dimension::asn:
         return owner_keys(rule.asns);
+      case Dimension::process:
       case Dimension::count_:
         break;
     }
-    return {};
+    // The fields of a process follow one another.
+    const std::size_t field =
+        static_cast<std::size_t>(dimension) - static_cast<std::size_t>(Dimension::process);
+    return text_keys(rule.who[field]);
   }
 
-  static Keys interface_keys(const FieldMatch<std::string>& interfaces) {
+  static Keys text_keys(const FieldMatch<std::string>& texts) {
     Keys keys;
-    if (std::ranges::any_of(interfaces.values, is_glob)) return keys;
-    keys.empty_field = interfaces.unknown;
-    for (const std::string& name : interfaces.values)
-      keys.narrow.push_back({field_key(name), field_key(name)});
+    if (std::ranges::any_of(texts.values, is_glob)) return keys;
+    keys.empty_field = texts.unknown;
+    for (const std::string& text : texts.values) keys.narrow.push_back({field_key(text), field_key(text)});
     return keys;
   }
 

@@ -37,6 +37,9 @@ class RuleIndex {
     each_field(map(Dimension::interface), probe.seen.interface, visit);
     each_field(map(Dimension::country), probe.country, visit);
     each_field(map(Dimension::asn), probe.asn, visit);
+    for (std::size_t i = 0; i < kProcessFields; ++i) {
+      each_process(map(process_dimension(process_field(i))), process_field(i), probe.seen.process, visit);
+    }
     visit(RuleIds{rest_});
   }
 
@@ -52,9 +55,13 @@ class RuleIndex {
     interface,
     country,
     asn,
-    count_
+    process,  // and the other fields of a process, in their order
+    count_ = process + kProcessFields
   };
   static constexpr std::size_t kDimensions = static_cast<std::size_t>(Dimension::count_);
+  static constexpr Dimension process_dimension(ProcessField field) {
+    return static_cast<Dimension>(static_cast<std::size_t>(Dimension::process) + index_of(field));
+  }
 
   struct Map {
     RangeMap<std::uint32_t> narrow;    // IPv4 addresses, ports, ids, names
@@ -90,6 +97,20 @@ class RuleIndex {
     } else {
       visit(RuleIds{field.is_empty() ? map.empty : map.all});
     }
+  }
+
+  template <class Visit>
+  static void each_process(const Map& map, ProcessField field, const Known<const Process*>& process,
+                           Visit&& visit) {
+    if (map.all.empty()) return;
+    if (!process.is_known()) return visit(RuleIds{process.is_empty() ? map.empty : map.all});
+    bool some = false;
+    any_text(**process, field, [&](std::string_view text) {
+      some = true;
+      map.narrow.each(field_key(text), visit);
+      return false;  // go on
+    });
+    if (!some) visit(RuleIds{map.empty});
   }
 
   std::array<Map, kDimensions> maps_;

@@ -12,8 +12,7 @@ namespace {
 constexpr std::size_t kLongestName = 200;
 
 // Part of the language, not of this version.
-constexpr std::array<std::string_view, 7> kLater = {"process", "domain",    "unit",   "container",
-                                                    "cgroup",  "encrypted", "expires"};
+constexpr std::array<std::string_view, 3> kLater = {"domain", "encrypted", "expires"};
 constexpr std::string_view kAsk = "ask";
 constexpr std::string_view kAnyPeer = "any";
 
@@ -129,6 +128,10 @@ class RuleReader {
     if (const auto value = table_.take("interface")) rule_.interfaces = read_interfaces(*value);
     if (const auto value = table_.take("user")) rule_.users = read_users(*value, context_.sources);
     if (const auto value = table_.take("group")) rule_.groups = read_groups(*value, context_.sources);
+    for (std::size_t i = 0; i < kProcessFields; ++i) {
+      const ProcessField field = process_field(i);
+      if (const auto value = table_.take(to_string(field))) rule_.who[i] = read_texts(*value, field);
+    }
     if (const auto value = table_.take("reauthorize")) rule_.reauthorize = value->boolean();
     if (const auto value = table_.take("peers")) {
       rule_.any_peer = value->is_string() && value->string_value() == kAnyPeer;

@@ -42,6 +42,7 @@ void RuleTests::add_rule(const Rule& rule) {
   add_interfaces(rule.interfaces);
   add_owners(Field::user, rule.users);
   add_owners(Field::group, rule.groups);
+  for (std::size_t i = 0; i < kProcessFields; ++i) add_process(process_field(i), rule.who[i]);
   if (rule.reauthorize) {
     tests_.push_back(
         {.field = Field::reauthorize, .operand = Operand::number, .key = {0, *rule.reauthorize ? 1U : 0U}});
@@ -103,6 +104,20 @@ void RuleTests::add_interfaces(const FieldMatch<std::string>& interfaces) {
     tests_.push_back({.field = Field::interface, .operand = operand, .key = {0, number}});
   }
   if (interfaces.unknown) tests_.push_back({.field = Field::interface, .operand = Operand::unknown});
+  close_run(begin);
+}
+
+void RuleTests::add_process(ProcessField field, const FieldMatch<std::string>& texts) {
+  const std::size_t begin = tests_.size();
+  const std::uint64_t which = index_of(field);
+  for (const std::string& text : texts.values) {
+    const Operand operand = is_glob(text) ? Operand::glob : Operand::name;
+    tests_.push_back({.field = Field::process, .operand = operand, .key = {which, names_.size()}});
+    names_.push_back(text);
+  }
+  if (texts.unknown) {
+    tests_.push_back({.field = Field::process, .operand = Operand::unknown, .key = {which, 0}});
+  }
   close_run(begin);
 }
 
@@ -172,6 +187,8 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
       return owner_is(probe.seen.uid);
     case Field::group:
       return owner_is(probe.seen.gid);
+    case Field::process:
+      return match_process(run, probe.seen.process);
     case Field::reauthorize:
       return decided(probe.seen.reauthorize == (run.front().key.low == 1));
   }
@@ -202,6 +219,19 @@ Match RuleTests::match_interface(Run run, const Known<std::string_view>& interfa
     if (!interface.is_known()) return false;
     const std::string& name = names_[test.number()];
     return test.operand == Operand::glob ? glob_matches(name, *interface) : name == *interface;
+  }));
+}
+
+Match RuleTests::match_process(Run run, const Known<const Process*>& process) const {
+  if (process.is_awaited()) return Match::unknown;
+  const auto field = process_field(static_cast<std::size_t>(run.front().key.high));
+  return decided(std::ranges::any_of(run, [&](const Test& test) {
+    if (test.operand == Operand::unknown) return process.is_empty() || lacks(**process, field);
+    if (process.is_empty()) return false;
+    const std::string& wanted = names_[test.number()];
+    return any_text(**process, field, [&](std::string_view text) {
+      return test.operand == Operand::glob ? glob_matches(wanted, text) : wanted == text;
+    });
   }));
 }
 

@@ -36,6 +36,7 @@ class RuleTests {
     interface,
     user,
     group,
+    process,  // and the other fields of a process: key.high says which
     reauthorize,
   };
   enum class Operand : std::uint8_t {
@@ -66,12 +67,15 @@ class RuleTests {
   void add_addresses(Field field, const AddressMatch& addresses);
   void add_scopes(const std::vector<Scope>& scopes);
   void add_interfaces(const FieldMatch<std::string>& interfaces);
+  void add_process(ProcessField field, const FieldMatch<std::string>& texts);
   void add_owners(Field field, const FieldMatch<std::uint32_t>& owners);
   void close_run(std::size_t begin);
 
   Match match_field(Run run, const Probe& probe) const;
   bool match_address(Run run, const AddressProbe& address) const;
   Match match_interface(Run run, const Known<std::string_view>& interface) const;
+
+  Match match_process(Run run, const Known<const Process*>& process) const;
 
   std::span<const AddressList> lists_;
   std::vector<AddressList> own_lists_;  // of rules that name many networks themselves

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tollgate/record/record.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include "tollgate/process/process_field.hpp"
+
 namespace tollgate {
 namespace {
 
@@ -90,6 +95,34 @@ void add_tuple(Fields& fields, const FiveTuple& tuple) {
   }
 }
 
+void add_process(Fields& fields, const Process& process) {
+  static constexpr std::array<std::pair<ProcessField, std::string_view>, kProcessFields> kNames = {{
+      {ProcessField::process, "TOLLGATE_PROCESS"},
+      {ProcessField::command, "TOLLGATE_COMMAND"},
+      {ProcessField::parent, "TOLLGATE_PARENT"},
+      {ProcessField::script, "TOLLGATE_SCRIPT"},
+      {ProcessField::unit, "TOLLGATE_UNIT"},
+      {ProcessField::slice, "TOLLGATE_SLICE"},
+      {ProcessField::session, "TOLLGATE_SESSION"},
+      {ProcessField::cgroup, "TOLLGATE_CGROUP"},
+      {ProcessField::container, "TOLLGATE_CONTAINER"},
+      {ProcessField::app, "TOLLGATE_APP"},
+  }};
+  if (process.id.pid != 0) fields.add_number("TOLLGATE_PID", process.id.pid);
+  for (const auto& [field, name] : kNames) fields.add_if(name, text_of(process, field));
+  fields.add("TOLLGATE_PROCESS_SOURCE", to_string(process.source));
+}
+
+// " by /usr/bin/curl[4711]"; the path is whatever somebody called a file.
+std::string by(const Process& process) {
+  const std::string_view path = text_of(process, ProcessField::process);
+  std::string text = " by ";
+  const bool plain = std::ranges::all_of(path, [](char c) { return c > ' ' && c != 0x7f && c != '"'; });
+  text += plain ? std::string{path} : in_quotes(path);
+  if (process.id.pid != 0) text += '[' + std::to_string(process.id.pid) + ']';
+  return text;
+}
+
 }  // namespace
 
 std::string to_line(const Record& record) {
@@ -100,6 +133,7 @@ std::string to_line(const Record& record) {
   line += record.reason == Reason::unparsed ? std::string{"packet"} : record.tuple.to_string();
   if (!record.interface.empty()) line += ' ' + record.interface;
   if (record.uid.is_known()) line += " uid " + std::to_string(*record.uid);
+  if (record.process) line += by(*record.process);
   line += ", " + why(record) + history(record);
   if (!record.detail.empty()) line += ": " + record.detail;
   return line;
@@ -118,6 +152,7 @@ std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& re
   if (record.gid.is_known()) fields.add_number("TOLLGATE_GID", *record.gid);
   if (record.flow.value != 0) fields.add_number("TOLLGATE_FLOW", record.flow.value);
   if (record.generation.value != 0) fields.add_number("TOLLGATE_GENERATION", record.generation.value);
+  if (record.process) add_process(fields, *record.process);
   fields.add_if("TOLLGATE_DETAIL", record.detail);
   if (record.cause != Cause::none) fields.add("TOLLGATE_CAUSE", to_string(record.cause));
   if (record.old_verdict) fields.add("TOLLGATE_OLD_VERDICT", to_string(*record.old_verdict));

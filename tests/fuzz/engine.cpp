@@ -23,6 +23,11 @@ name = "ask"
 port = "tcp/443"
 verdict = "accept"
 [[rule]]
+name = "by program"
+process = ["/usr/bin/curl", "unknown"]
+port = "udp/53"
+verdict = "permanent-accept"
+[[rule]]
 name = "temporary"
 protocol = ["tcp", "udp"]
 port = "1-1023"
@@ -66,6 +71,7 @@ EngineOptions options() {
   small.nameserver4 = true;
   small.icmp = small.other = FlowHandling::flow;
   small.arrival_interface = ArrivalInterface::reauthorize;
+  small.attribution = true;
   return small;
 }
 
@@ -106,6 +112,7 @@ class Script {
       case 0:
         return void(checker_.handle(TimePassed{}, now_));
       case 1:
+        if (detail >= 128) return process(kind);
         return void(checker_.handle(
             AnswerGiven{FlowId{detail}, static_cast<Verdict>(kind / 8 % kVerdictCount)}, now_));
       case 2:
@@ -139,7 +146,18 @@ class Script {
     if ((detail & 64) != 0) queued.uid = kind;
     const auto parsed = parse_packet(queued.bytes);
     if (parsed.ok()) last_tuple_ = FiveTuple::of(parsed->endpoints);
-    checker_.handle(queued, now_);
+    for (const LookUp& asked : checker_.handle(queued, now_).look_ups) last_asked_ = asked.flow;
+  }
+
+  void process(std::uint8_t kind) {
+    ProcessFound found;
+    found.flow = last_asked_;
+    if ((kind & 8) != 0) {
+      Process process;
+      process.path = (kind & 16) != 0 ? "/usr/bin/curl" : "/usr/bin/wget";
+      found.process = std::make_shared<const Process>(std::move(process));
+    }
+    checker_.handle(found, now_);
   }
 
   ConntrackEntry entry(std::uint8_t detail) const {
@@ -209,6 +227,7 @@ class Script {
   test::EngineChecker checker_{options(), policy(0), &decide_or_ask};
   Time now_{std::chrono::hours{1}};
   FiveTuple last_tuple_;
+  FlowRef last_asked_;
   std::uint32_t last_packet_ = 0;
 };
 

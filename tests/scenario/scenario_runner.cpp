@@ -65,6 +65,11 @@ EngineOptions options_of(const Scenario& scenario) {
       {"related", either(options.related, RelatedHandling::inherit, RelatedHandling::decide)},
       {"arrival", either(options.arrival_interface, ArrivalInterface::ignore, ArrivalInterface::reauthorize)},
       {"multicast", either(options.multicast_answers, MulticastAnswers::window, MulticastAnswers::decide)},
+      {"attribution",
+       [&options](const std::string& value) {
+         options.attribution = true;
+         options.attribution_deadline = duration(value);
+       }},
       {"asking", either(options.in_reauthorization, AskAgain::keep, AskAgain::block)},
   };
   for (const auto& [name, value] : scenario.options) {
@@ -112,6 +117,7 @@ class ScenarioRunner {
     if (kind == "probed") return on_probed(step);
     if (kind == "resync") return on_resync(step);
     if (kind == "seen") return handle(seen_of(words), step);
+    if (kind == "process") return on_process(step);
     if (kind == "answer")
       return handle(AnswerGiven{ref_at(words, 2).id, parse_verdict(words.at(1)).value()}, step);
     if (kind == "revoke" || kind == "kill") return by_hand(step);
@@ -132,6 +138,23 @@ class ScenarioRunner {
   FlowRef ref_at(const std::vector<std::string>& words, std::size_t at) const {
     const FlowIndex index = engine_.flows().find(FlowKey{tuple_at(words, at)});
     return index == kNoFlow ? FlowRef{} : engine_.flows().ref(index);
+  }
+
+  void on_process(const Step& step) {
+    ProcessFound found{ref_at(step.words, 2), nullptr, NoProcess::no_socket};
+    if (step.words.at(1) != "none") {
+      Process process;
+      process.id = {100, 0, 1};
+      process.source = ProcessSource::ebpf;
+      process.path = step.words.at(1);
+      for (std::size_t i = 6; i < step.words.size(); ++i) {
+        const auto [name, value] = setting(step.words[i]);
+        if (name != "unit") throw std::runtime_error{"no such word: " + name};
+        process.group.unit = value;
+      }
+      found.process = std::make_shared<const Process>(std::move(process));
+    }
+    handle(found, step);
   }
 
   void on_probed(const Step& step) {
@@ -189,6 +212,7 @@ class ScenarioRunner {
                       socket.address.to_string() + " " + std::to_string(socket.port));
     }
     for (const ProbeFlow& probe : effects_.probes) lines.push_back("probe " + probe.tuple.to_string());
+    for (const LookUp& one : effects_.look_ups) lines.push_back("look-up " + one.tuple.to_string());
     if (effects_.read_table) lines.push_back("read-table");
     if (!(effects_.by_hand == ByHand{})) {
       const ByHand& hand = effects_.by_hand;
@@ -201,6 +225,7 @@ class ScenarioRunner {
                       std::string{to_string(record.stage)} + " " + std::string{to_string(record.reason)} +
                       (record.cause == Cause::none ? "" : " " + std::string{to_string(record.cause)}) +
                       (record.old_verdict ? " was " + std::string{to_string(*record.old_verdict)} : "") +
+                      (record.process ? " by " + record.process->path : "") +
                       (record.detail.empty() ? "" : " " + record.detail));
     }
     for (const FlowChanged& change : effects_.changes) {

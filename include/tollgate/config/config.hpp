@@ -13,6 +13,7 @@
 #include "tollgate/base/time.hpp"
 #include "tollgate/flow/flow_table.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/process/script.hpp"
 
 namespace tollgate {
 
@@ -30,6 +31,8 @@ enum class RelatedHandling : std::uint8_t { inherit, decide };
 enum class ArrivalInterface : std::uint8_t { ignore, reauthorize };
 enum class MulticastAnswers : std::uint8_t { window, decide };
 enum class AskAgain : std::uint8_t { keep, block };
+// How it is found out whose a flow is: by eBPF where the kernel lets us, by /proc alone, not at all.
+enum class ProcessLookup : std::uint8_t { automatic, proc, off };
 std::string_view to_string(Backend value);
 std::string_view to_string(MarkPath value);
 std::string_view to_string(FailMode value);
@@ -43,6 +46,7 @@ std::string_view to_string(RelatedHandling value);
 std::string_view to_string(ArrivalInterface value);
 std::string_view to_string(MulticastAnswers value);
 std::string_view to_string(AskAgain value);
+std::string_view to_string(ProcessLookup value);
 
 // The highest queue.number: kQueueCount (ruleset/queue_layout.hpp) numbers from there end at 65535.
 inline constexpr std::uint16_t kMostQueueNumber = 65530;
@@ -120,6 +124,13 @@ struct Config {
     AskAgain in_reauthorization = AskAgain::keep;  // what `ask` does to a flow that has a verdict
     friend bool operator==(const Pending&, const Pending&) = default;
   } pending;
+
+  struct ProcessOptions {
+    ProcessLookup lookup = ProcessLookup::automatic;
+    Duration deadline = std::chrono::milliseconds{100};  // rules about processes wait so long at most
+    std::vector<std::string> interpreters = default_interpreters();  // globs of file names
+    friend bool operator==(const ProcessOptions&, const ProcessOptions&) = default;
+  } process;
 
   struct Log {
     std::uint32_t rate = 100;    // records a second, on average

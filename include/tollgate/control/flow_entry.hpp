@@ -8,7 +8,8 @@
 namespace tollgate {
 
 // A flow of this engine, in words.
-FlowEntry describe(const Engine& engine, const Flow& flow);
+ProcessEntry describe(const Process& process);
+FlowEntry describe(const Engine& engine, const Flow& flow, const FlowOwner& owner = {});
 // And what was observed of it.
 void describe(const Observed& observed, FlowEntry& entry);
 // What the engine's policy says to such a flow, and why.

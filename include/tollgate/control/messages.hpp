@@ -61,7 +61,28 @@ struct Status {
   struct Log {
     std::uint64_t written = 0, suppressed = 0;
   } log;
+  struct Attribution {
+    std::string lookup;  // "auto", "proc", "off"
+    // The eBPF programs by name: "" where one runs, else why it does not. Empty: none are there.
+    std::map<std::string, std::string> programs;
+    std::map<std::string, std::uint64_t> found;      // flows by how their owner is known
+    std::map<std::string, std::uint64_t> not_found;  // flows by why it is not
+    std::uint64_t processes = 0;                     // that are known
+    std::uint64_t lost = 0;                          // that eBPF could not tell of: no room
+  } attribution;
   std::map<std::string, std::uint64_t> errors;  // what went wrong and was survived, by name
+};
+
+// Whose a flow is. Texts are "" where there is nothing to tell.
+struct ProcessEntry {
+  std::uint32_t pid = 0;  // 0: only its group is known, or it is the kernel
+  std::string path;       // "kernel" for the kernel's own sockets
+  bool deleted = false;   // the file has no name any more
+  std::string name, command, directory, script;
+  std::optional<std::uint32_t> uid, gid;  // effective
+  std::vector<std::string> parents;       // paths, the nearest first
+  std::string cgroup, unit, slice, session, container, app;
+  std::string source;  // how it is known: "ebpf", "sock_diag+proc", "kernel"
 };
 
 // One flow as people and programs see it (`flows`, `replay`).
@@ -76,6 +97,8 @@ struct FlowEntry {
   std::optional<std::uint8_t> icmp_type, icmp_code;
   std::string interface;  // "" when not known
   std::optional<std::uint32_t> uid;
+  std::optional<ProcessEntry> process;
+  std::string process_unknown;         // why there is none; "" while it is looked for
   std::optional<std::string> verdict;  // none while the first decision is pending
   std::string rule;                    // "" when none decided
   std::string stage;
@@ -114,6 +137,9 @@ struct FlowFilter {
   std::optional<std::string> destination;
   std::optional<std::uint16_t> destination_port;
   std::optional<std::uint32_t> uid;
+  // Globs, but for the pid. What is not known fits none; process = "unknown" fits just that.
+  std::optional<std::uint32_t> pid;
+  std::optional<std::string> process, script, unit, cgroup, container, app;
   bool matches(const FlowEntry& flow) const;
   bool empty() const { return *this == FlowFilter{}; }
   friend bool operator==(const FlowFilter&, const FlowFilter&) = default;
@@ -142,6 +168,8 @@ struct ExplainRequest {
   std::uint16_t source_port = 0, destination_port = 0;
   std::string interface;  // "" empty
   std::optional<std::uint32_t> uid, gid;
+  // Of the process; where none is given, nothing is known of it.
+  std::optional<std::string> process, command, parent, script, unit, slice, session, cgroup, container, app;
 };
 
 // One rule of the policy in force.

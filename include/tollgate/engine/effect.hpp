@@ -6,6 +6,7 @@
 
 #include "tollgate/base/ids.hpp"
 #include "tollgate/base/ip.hpp"
+#include "tollgate/engine/flow_owners.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/flow.hpp"
 #include "tollgate/flow/verdict.hpp"
@@ -71,11 +72,21 @@ struct SocketAuthorized {
   friend bool operator==(const SocketAuthorized&, const SocketAuthorized&) = default;
 };
 
-// For those who watch.
+// Find out whose flow this is; the answer is ProcessFound with the same `flow`. Nobody answers in time:
+// then it is nobody's that is known.
+struct LookUp {
+  FlowRef flow;
+  FiveTuple tuple;  // in the flow's direction
+  Direction direction = Direction::outbound;
+  friend bool operator==(const LookUp&, const LookUp&) = default;
+};
+
+// For those who watch. `decided` comes again when it becomes known whose a flow is.
 struct FlowChanged {
   enum class Kind : std::uint8_t { opened, decided, ended, removed };
   Kind kind = Kind::opened;
   Flow flow;
+  FlowOwner owner;
 };
 
 // What FlowsRevoked and FlowsKilled did, of the flows that were named.
@@ -97,6 +108,7 @@ struct Effects {
   std::vector<DeleteEntry> deletions;
   std::vector<SocketAuthorized> sockets;
   std::vector<ProbeFlow> probes;
+  std::vector<LookUp> look_ups;
   // Read conntrack's table (ResyncBegan … ResyncEnded): some of what it carries is not in the cache
   // and may have to be decided again.
   bool read_table = false;
@@ -111,6 +123,7 @@ struct Effects {
     deletions.clear();
     sockets.clear();
     probes.clear();
+    look_ups.clear();
     read_table = false;
     by_hand = {};
     records.clear();

@@ -20,6 +20,7 @@
 #include "tollgate/engine/decide.hpp"
 #include "tollgate/engine/effect.hpp"
 #include "tollgate/engine/event.hpp"
+#include "tollgate/engine/flow_owners.hpp"
 #include "tollgate/engine/name_table.hpp"
 #include "tollgate/engine/pending_table.hpp"
 #include "tollgate/flow/flow_table.hpp"
@@ -44,6 +45,9 @@ struct EngineOptions {
   MulticastAnswers multicast_answers = MulticastAnswers::window;
   Duration answer_window = std::chrono::seconds{3};
   AskAgain in_reauthorization = AskAgain::keep;
+  // Every flow's owner is looked for, and rules that speak of it wait so long for the answer.
+  bool attribution = false;
+  Duration attribution_deadline = std::chrono::milliseconds{100};
 };
 
 struct EngineCounters {
@@ -55,6 +59,7 @@ struct EngineCounters {
   std::uint64_t evicted = 0;
   std::uint64_t reroute_refused = 0;         // a reroute that had nowhere to go
   std::uint64_t adopted = 0;                 // flows that conntrack had and we did not
+  std::uint64_t owners_late = 0;             // of flows, not found in time
   std::uint64_t probed = 0;                  // idle flows that conntrack was asked about
   std::uint64_t resyncs = 0;                 // readings of conntrack's table, finished
   std::uint64_t healed = 0;                  // ct marks that a reading found to be other than they should
@@ -106,6 +111,8 @@ class Engine {
   const std::string& interface_name(std::uint16_t index) const {
     return interfaces_.name(index == kNoInterface ? NameTable::kNone : index);
   }
+  // Whose the flow at this place is.
+  const FlowOwner& owner(FlowIndex index) const { return owners_.at(index); }
   const std::string& rule_name(std::uint32_t index) const { return rules_.name(index); }
 
  private:
@@ -116,6 +123,7 @@ class Engine {
   void on(const Arrival& arrival, Time now, Effects& effects);
   void on(const ConntrackChanged& change, Time now, Effects& effects);
   void on(const SocketGone& gone, Time now, Effects& effects);
+  void on(const ProcessFound& found, Time now, Effects& effects);
   void on(const FlowProbed& probed, Time now, Effects& effects);
   void on(const ResyncBegan& began, Time now, Effects& effects);
   void on(const ConntrackSeen& seen, Time now, Effects& effects);
@@ -127,6 +135,13 @@ class Engine {
   void on(const BroadcastAddresses& addresses, Time now, Effects& effects);
   void on(const Stopping& stopping, Time now, Effects& effects);
   void on(const TimePassed& passed, Time now, Effects& effects);
+
+  // Whose a flow is, in engine_owner.cpp.
+  void ask_owner(FlowIndex index, Time now, Effects& effects);
+  void own(FlowIndex index, FlowOwner owner, Time now, Effects& effects);
+  void give_up_owners(Time now, Effects& effects);
+  void tell(FlowIndex index, Record entry, Effects& effects);
+  void tell_deferred(FlowIndex index, Effects& effects);
 
   // The way of a packet, in engine_packet.cpp.
   void on_unparsed(const PacketQueued& queued, ParseError error, Time now, Effects& effects);
@@ -154,15 +169,15 @@ class Engine {
   void give(const HeldPacket& packet, const Flow& flow, Verdict verdict, Reason reason, Effects& effects);
   void give_single(const HeldPacket& packet, Verdict verdict, Reason reason, Effects& effects);
   bool deliverable(Verdict verdict, const Flow& flow) const;
-  Evidence evidence(const Flow& flow) const;
+  Evidence evidence(FlowIndex index) const;
   std::uint32_t rule_number(std::uint32_t policy_rule);
-  void changed(FlowChanged::Kind kind, const Flow& flow, Effects& effects) const;
+  void changed(FlowChanged::Kind kind, FlowIndex index, Effects& effects) const;
   // What was in force before a decision.
   struct Before {
     Verdict verdict = Verdict::accept;
     std::uint32_t rule = kNoRule;
   };
-  void record(const Flow& flow, Cause cause, std::optional<Before> old, Time now, Effects& effects) const;
+  void record(FlowIndex index, Cause cause, std::optional<Before> old, Time now, Effects& effects);
 
   // The life of a flow, in engine_lifetime.cpp.
   FlowIndex find(const ConntrackEntry& entry) const;
@@ -209,6 +224,8 @@ class Engine {
   std::array<std::array<Generation, 2>, 3> layers_{};  // the policy that last touched each
   FlowTable flows_;
   PendingTable pending_;
+  FlowOwners owners_;
+  boost::unordered_flat_map<FlowIndex, std::vector<Record>> deferred_;  // of flows whose owner is awaited
   NameTable interfaces_;
   NameTable rules_;
   std::vector<std::uint32_t> rule_numbers_;  // of the policy's rules, kNoRule until first needed

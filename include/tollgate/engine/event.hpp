@@ -14,6 +14,7 @@
 #include "tollgate/flow/flow.hpp"
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/policy/policy.hpp"
+#include "tollgate/process/process.hpp"
 
 namespace tollgate {
 
@@ -89,6 +90,13 @@ struct ResyncEnded {
   bool whole = true;
 };
 
+// The answer to a LookUp. Without a process: why there is none.
+struct ProcessFound {
+  FlowRef flow;
+  ProcessPointer process;
+  NoProcess why = NoProcess::not_asked;
+};
+
 // The flows of the layers that it changes are decided again, a slice at each TimePassed.
 struct PolicyReplaced {
   PolicyPointer policy;
@@ -124,8 +132,8 @@ struct Stopping {};
 // Nothing but the time: what is due is done, and the next slice of what takes long.
 struct TimePassed {};
 
-using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, FlowProbed, ResyncBegan, ConntrackSeen,
-                           ResyncEnded, PolicyReplaced, AnswerGiven, FlowsRevoked, FlowsKilled,
+using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, ProcessFound, FlowProbed, ResyncBegan,
+                           ConntrackSeen, ResyncEnded, PolicyReplaced, AnswerGiven, FlowsRevoked, FlowsKilled,
                            BroadcastAddresses, Stopping, TimePassed>;
 
 }  // namespace tollgate

@@ -7,6 +7,7 @@
 #include "tollgate/base/known.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/process/process.hpp"
 
 namespace tollgate {
 
@@ -20,6 +21,9 @@ struct Evidence {
   // Owner of the socket, as the queue message says (NFQA_UID, NFQA_GID).
   Known<std::uint32_t> uid;
   Known<std::uint32_t> gid;
+  // Whose it is (never null when known). What is not known of a known process is empty too: the
+  // container of a program that runs in none.
+  Known<const Process*> process;
   // Asked again about a flow that had a verdict before.
   bool reauthorize = false;
 };

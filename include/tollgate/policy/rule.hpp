@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "tollgate/base/scope.hpp"
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/policy/places.hpp"
+#include "tollgate/process/process_field.hpp"
 #include "tollgate/wire/protocol.hpp"
 
 namespace tollgate {
@@ -79,6 +81,7 @@ struct Rule {
   FieldMatch<std::string> interfaces;  // globs: * and ?
   FieldMatch<std::uint32_t> users;     // uids
   FieldMatch<std::uint32_t> groups;    // gids
+  std::array<FieldMatch<std::string>, kProcessFields> who;  // globs, by ProcessField
   std::optional<bool> reauthorize;
   Verdict verdict = Verdict::accept;
   // peers = "any": what it accepts authorizes the local socket, whoever the peer is.

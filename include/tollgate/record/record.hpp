@@ -13,6 +13,7 @@
 #include "tollgate/base/time.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/process/process.hpp"
 
 namespace tollgate {
 
@@ -34,7 +35,8 @@ struct Record {
   std::string interface;  // empty when not known
   Known<std::uint32_t> uid;
   Known<std::uint32_t> gid;
-  std::string detail;  // for unparsed: the parse error; else empty
+  ProcessPointer process;  // whose it is; nullptr when that is not known
+  std::string detail;      // for unparsed: the parse error; else empty
 };
 
 // A line for people, readable on its own:
@@ -45,7 +47,10 @@ std::string to_line(const Record& record);
 // TOLLGATE_REASON, TOLLGATE_DIRECTION, TOLLGATE_PROTOCOL, TOLLGATE_SOURCE, TOLLGATE_SOURCE_PORT,
 // TOLLGATE_DESTINATION, TOLLGATE_DESTINATION_PORT, TOLLGATE_INTERFACE, TOLLGATE_UID, TOLLGATE_GID,
 // TOLLGATE_FLOW, TOLLGATE_GENERATION, TOLLGATE_DETAIL; of a decision taken again TOLLGATE_CAUSE,
-// TOLLGATE_OLD_VERDICT, TOLLGATE_OLD_RULE; for ICMP instead of the ports
+// TOLLGATE_OLD_VERDICT, TOLLGATE_OLD_RULE; of its process TOLLGATE_PROCESS (path), TOLLGATE_PID,
+// TOLLGATE_COMMAND, TOLLGATE_PARENT (path of the nearest), TOLLGATE_SCRIPT, TOLLGATE_CGROUP, TOLLGATE_UNIT,
+// TOLLGATE_SLICE, TOLLGATE_SESSION, TOLLGATE_CONTAINER, TOLLGATE_APP, TOLLGATE_PROCESS_SOURCE; for ICMP
+// instead of the ports
 // TOLLGATE_ICMP_TYPE, TOLLGATE_ICMP_CODE, TOLLGATE_ICMP_ID. Those that do not apply are left out.
 std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& record);
 

@@ -72,33 +72,40 @@ static __always_inline void count(__u32 which) {
 
 #define MAX_NAMES 40  // of a path: directories and mount points
 
-// `name` and a slash before it, in front of what stands from `at` on in text[0 … size). The room for a
-// name that begins near the end is behind the text: whatever stands there is written again later.
-static __always_inline __u32 put_before(char* text, __u32 size, __u32 at, const void* name, __u32 length) {
-  if (length > 255 || length + 1 > at) return size;  // no room: past the end
+// `name` and a slash before it, in front of what stands from image->at on in text[0 … size). The room
+// for a name that begins near the end is behind the text: whatever stands there is written again later.
+// The place is kept in memory, about which the verifier of old kernels does not think too long.
+static __always_inline int put_before(struct tollgate_image* image, char* text, __u32 size, const void* name,
+                                      __u32 length) {
+  __u32 at = *(volatile __u32*)&image->at;
+  if (length > 255 || length + 1 > at || at > size) return 0;
   at -= length;
   bpf_probe_read_kernel(text + (at & (size - 1)), length & 0xff, name);
   at -= 1;
   text[at & (size - 1)] = '/';
-  return at;
+  *(volatile __u32*)&image->at = at;
+  return 1;
 }
 
-// Where the text begins; `cut` when its beginning did not fit.
-struct walked {
-  __u32 at;
-  __u32 cut;
-};
+static __always_inline int put_dentry(struct tollgate_image* image, char* text, __u32 size,
+                                      struct dentry* dentry) {
+  return put_before(image, text, size, BPF_CORE_READ(dentry, d_name.name), BPF_CORE_READ(dentry, d_name.len));
+}
 
-static __always_inline struct walked walk_path(char* text, __u32 size, struct dentry* dentry,
-                                               struct vfsmount* in) {
-  struct walked walked = {.at = size, .cut = 1};
+// The text's length; image->cut tells whether its beginning did not fit.
+static __always_inline __u16 walk_path(struct tollgate_image* image, char* text, __u32 size,
+                                       const struct path* path) {
+  struct dentry* dentry = BPF_CORE_READ(path, dentry);
+  struct vfsmount* const in = BPF_CORE_READ(path, mnt);
   struct mount* mount = (void*)in - bpf_core_field_offset(struct mount, mnt);
   struct dentry* root = BPF_CORE_READ(in, mnt_root);
+  image->at = size;
+  image->cut = 1;
   for (int i = 0; i < MAX_NAMES; ++i) {
     if (dentry == root) {
       struct mount* const parent = BPF_CORE_READ(mount, mnt_parent);
       if (parent == mount) {
-        walked.cut = 0;
+        image->cut = 0;
         break;
       }
       dentry = BPF_CORE_READ(mount, mnt_mountpoint);
@@ -106,21 +113,15 @@ static __always_inline struct walked walk_path(char* text, __u32 size, struct de
       mount = parent;
       continue;
     }
+    if (!put_dentry(image, text, size, dentry)) break;
     struct dentry* const up = BPF_CORE_READ(dentry, d_parent);
-    if (up == dentry) {  // the root of a file system that is mounted nowhere: memfd, pipes
-      const __u32 at = put_before(text, size, walked.at, BPF_CORE_READ(dentry, d_name.name),
-                                  BPF_CORE_READ(dentry, d_name.len));
-      if (at < walked.at) walked.at = at;
-      walked.cut = 0;
+    if (up == dentry) {  // the root of a file system that is mounted nowhere: memfd
+      image->cut = 0;
       break;
     }
-    const __u32 at = put_before(text, size, walked.at, BPF_CORE_READ(dentry, d_name.name),
-                                BPF_CORE_READ(dentry, d_name.len));
-    if (at >= walked.at) break;
-    walked.at = at;
     dentry = up;
   }
-  return walked;
+  return (__u16)(size - image->at);
 }
 
 static __always_inline struct kernfs_node* parent_of(struct kernfs_node* node) {
@@ -130,25 +131,23 @@ static __always_inline struct kernfs_node* parent_of(struct kernfs_node* node) {
 }
 
 #define MAX_GROUPS 16
-// `name`: room for one name of 255 bytes.
-static __always_inline struct walked walk_cgroup(char* text, __u32 size, struct kernfs_node* node,
-                                                 char* name) {
-  struct walked walked = {.at = size, .cut = 1};
+static __always_inline __u16 walk_cgroup(struct tollgate_image* image, struct kernfs_node* node) {
+  image->at = TOLLGATE_CGROUP_BYTES;
+  image->cut = 1;
   for (int i = 0; i < MAX_GROUPS; ++i) {
     struct kernfs_node* const up = parent_of(node);
     if (!up) {
-      walked.cut = 0;
+      image->cut = 0;
       break;
     }
-    // The names of groups say no length, and go up to 255 bytes.
-    const long length = bpf_probe_read_kernel_str(name, 256, BPF_CORE_READ(node, name));
+    // The names of groups do not say how long they are, but go up to 255 bytes.
+    const long length =
+        bpf_probe_read_kernel_str(image->slack, sizeof(image->slack), BPF_CORE_READ(node, name));
     if (length <= 1) break;
-    const __u32 at = put_before(text, size, walked.at, name, (__u32)length - 1);
-    if (at >= walked.at) break;
-    walked.at = at;
+    if (!put_before(image, image->cgroup_path, TOLLGATE_CGROUP_BYTES, image->slack, (__u32)length - 1)) break;
     node = up;
   }
-  return walked;
+  return (__u16)(TOLLGATE_CGROUP_BYTES - image->at);
 }
 
 // ---- Programs ------------------------------------------------------------------------------------
@@ -175,15 +174,11 @@ static __always_inline void fill_texts(struct tollgate_image* image, struct task
   image->device = BPF_CORE_READ(inode, i_sb, s_dev);
   if (BPF_CORE_READ(inode, i_nlink) == 0) image->flags |= TOLLGATE_IMAGE_DELETED;
 
-  struct walked walked = walk_path(image->path, TOLLGATE_PATH_BYTES, BPF_CORE_READ(file, f_path.dentry),
-                                   BPF_CORE_READ(file, f_path.mnt));
-  image->path_length = (__u16)(TOLLGATE_PATH_BYTES - walked.at);
-  if (walked.cut) image->flags |= TOLLGATE_IMAGE_PATH_CUT;
-
-  walked = walk_path(image->directory, TOLLGATE_DIRECTORY_BYTES, BPF_CORE_READ(task, fs, pwd.dentry),
-                     BPF_CORE_READ(task, fs, pwd.mnt));
-  image->directory_length = (__u16)(TOLLGATE_DIRECTORY_BYTES - walked.at);
-  if (walked.cut) image->flags |= TOLLGATE_IMAGE_DIRECTORY_CUT;
+  image->path_length = walk_path(image, image->path, TOLLGATE_PATH_BYTES, &file->f_path);
+  if (image->cut) image->flags |= TOLLGATE_IMAGE_PATH_CUT;
+  struct fs_struct* const fs = BPF_CORE_READ(task, fs);
+  image->directory_length = walk_path(image, image->directory, TOLLGATE_DIRECTORY_BYTES, &fs->pwd);
+  if (image->cut) image->flags |= TOLLGATE_IMAGE_DIRECTORY_CUT;
 }
 
 static __always_inline void fill_command(struct tollgate_image* image, struct task_struct* task) {
@@ -230,9 +225,8 @@ __noinline int tell(__u64 task_address, __u32 is_current) {
     fill_texts(image, task);
     if (is_current) fill_command(image, task);
   }
-  const struct walked walked = walk_cgroup(image->cgroup_path, TOLLGATE_CGROUP_BYTES, group, image->slack);
-  image->cgroup_length = (__u16)(TOLLGATE_CGROUP_BYTES - walked.at);
-  if (walked.cut) image->flags |= TOLLGATE_IMAGE_CGROUP_CUT;
+  image->cgroup_length = walk_cgroup(image, group);
+  if (image->cut) image->flags |= TOLLGATE_IMAGE_CGROUP_CUT;
   // The daemon looks when it needs to know; it is only woken when the ring fills.
   const __u64 waiting = bpf_ringbuf_query(&images, BPF_RB_AVAIL_DATA);
   bpf_ringbuf_submit(image, waiting > (1 << 20) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);

@@ -70,6 +70,8 @@ struct tollgate_image {
   __u16 command_length;  // arguments, each ended by a NUL
   __u16 cgroup_length;
   __u16 directory_length;
+  __u32 at;       // where the text begins that is being put together: the programs' own
+  __u32 cut;      // its beginning did not fit
   char name[16];  // comm
   char path[TOLLGATE_PATH_BYTES];
   char command[TOLLGATE_COMMAND_BYTES];

@@ -87,9 +87,6 @@ TEST_CASE("arguments: usage errors exit 2 and name the option, with no daemon as
        "tollgate: --destination: \"http\" is not a number from 0 to 65535"},
       {{"flows", "--destination", "example.com"},
        "tollgate: --destination: not an address, nor a network like 10.0.0.0/8 without host bits"},
-      {{"flows", "--process", "/usr/bin/curl"},
-       "tollgate: --process: flows do not know their program yet; select by --user, --rule, --destination or "
-       "ID"},
       {{"revoke"}, "tollgate: say which flows: by ID, by --destination, --rule, --user, …, or --all"},
       {{"kill", "--json"}, "tollgate: say which flows: by ID, by --destination, --rule, --user, …, or --all"},
       {{"kill", "7", "--all"}, "tollgate: --all goes without anything that selects"},

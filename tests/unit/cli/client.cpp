@@ -101,8 +101,9 @@ TEST_CASE("status --json prints what the daemon says") {
 }
 
 TEST_CASE("flows collects replies until the last, and passes its filter on") {
-  const Ran ran = ask(flow_reply(1, true) + flow_reply(2, true) + flow_reply(3, false),
-                      {"flows", "--json", "--protocol", "6", "--port", "443", "--user", "0"});
+  const Ran ran =
+      ask(flow_reply(1, true) + flow_reply(2, true) + flow_reply(3, false),
+          {"flows", "--json", "--protocol", "6", "--port", "443", "--user", "0", "--process", "*/curl"});
   CHECK(ran.status == 0);
   const boost::json::value flows = boost::json::parse(ran.out);
   REQUIRE(flows.as_array().size() == 3);
@@ -111,7 +112,8 @@ TEST_CASE("flows collects replies until the last, and passes its filter on") {
       ran.call ==
       R"({"method":"io.tollgate.ListFlows","parameters":{"filter":{"ids":null,"protocol":"tcp","direction":null,)"
       R"("verdict":null,"state":null,"rule":null,"address":null,"port":443,"destination":null,)"
-      R"("destination_port":null,"uid":0}},"more":true})");
+      R"("destination_port":null,"uid":0,"pid":null,"process":"*/curl",)"
+      R"("script":null,"unit":null,"cgroup":null,"container":null,"app":null}},"more":true})");
 }
 
 TEST_CASE("flows of an empty table") {
@@ -143,13 +145,15 @@ TEST_CASE("reload says the errors and exits 1") {
 
 TEST_CASE("explain asks the daemon") {
   const Ran ran = ask(reply(to_json(samples::explanation()).as_object()),
-                      {"explain", "--destination", "10.0.0.2", "--port", "53", "--user", "5", "--json"});
+                      {"explain", "--destination", "10.0.0.2", "--port", "53", "--user", "5", "--process",
+                       "/usr/bin/curl", "--json"});
   CHECK(ran.status == 0);
   CHECK(boost::json::parse(ran.out) == to_json(samples::explanation()));
   CHECK(ran.call ==
         R"({"method":"io.tollgate.Explain","parameters":{"direction":"outbound","protocol":"tcp",)"
         R"("source":"0.0.0.0","destination":"10.0.0.2","source_port":0,"destination_port":53,"interface":"",)"
-        R"("uid":5,"gid":null}})");
+        R"("uid":5,"gid":null,"process":"/usr/bin/curl","command":null,"parent":null,"script":null,)"
+        R"("unit":null,"slice":null,"session":null,"cgroup":null,"container":null,"app":null}})");
 }
 
 TEST_CASE("revoke and kill name flows, say what came of it, and exit 1 when there was none") {

@@ -44,6 +44,8 @@ TEST_CASE("output: status") {
         "reasons    rule 80\n"
         "malformed  version 6\n"
         "log        70 records written, 7 suppressed\n"
+        "owners     found by ebpf 5; not found: not found in time 1; 1 of 2 eBPF programs run\n"
+        "           eBPF program tollgate_accept: Operation not permitted\n"
         "errors     verdict 1\n"
         "lacking    SOCK_DESTROY: programs hear of a cut by the next packet\n");
 }
@@ -61,7 +63,9 @@ TEST_CASE("output: status as JSON") {
       R"("dropped":1,"invalid":13,"events":400,"resyncs":2},"sockets":{"events":500,"destroyed":3,"authorized":4},)"
       R"("lacking":["SOCK_DESTROY: programs hear of a cut by the next packet"],)"
       R"("malformed":{"truncated":0,"version":6},)"
-      R"("reasons":{"rule":80},"log":{"written":70,"suppressed":7},"errors":{"verdict":1}})"
+      R"("reasons":{"rule":80},"log":{"written":70,"suppressed":7},)"
+      R"("attribution":{"lookup":"auto","programs":{"tollgate_accept":"Operation not permitted","tollgate_tcp":""},)"
+      R"("found":{"ebpf":5},"not_found":{"not found in time":1},"processes":4,"lost":2},"errors":{"verdict":1}})"
       "\n");
 }
 
@@ -86,9 +90,9 @@ TEST_CASE("output: flows") {
   list->finish();
   CHECK(printed.out.str() ==
         "ID  STATE    VERDICT           DIRECTION  PROTOCOL  SOURCE         DESTINATION             INTERFACE"
-        "   UID  RULE\n"
+        "   UID  PROGRAM      RULE\n"
         "42  active   permanent-accept  outbound   tcp       10.0.0.1:4711  [2001:db8::1]:443       eth0     "
-        "  1000  web, adopted, was permanent-block (policy)\n"
+        "  1000  /opt/run.py  web, adopted, was permanent-block (policy)\n"
         "43  pending  -                 inbound    icmp      10.0.0.2       10.0.0.1 type 8 code 0\n");
 }
 
@@ -110,13 +114,34 @@ TEST_CASE("output: flows as JSON are one array") {
   CHECK(read == boost::json::value{to_json(samples::flow()), to_json(samples::pending_flow())});
 }
 
+TEST_CASE("output: flows counted by program, the one with the most first") {
+  Printed text, json, none;
+  for (const auto& [page, output] :
+       {std::pair{&text.page, &kTextOutput}, std::pair{&json.page, &kJsonOutput}}) {
+    const auto list = output->flows_by(*page, "process");
+    list->add(samples::pending_flow());
+    list->add(samples::flow());
+    list->add(samples::flow());
+    list->finish();
+  }
+  CHECK(text.out.str() ==
+        "FLOWS  PACKETS        BYTES  PROCESS\n"
+        "    2       20  24691357802  /usr/bin/python3\n"
+        "    1        0            0  -\n");
+  CHECK(json.out.str() == R"([{"process":"/usr/bin/python3","flows":2,"packets":20,"bytes":24691357802},)"
+                          R"({"process":null,"flows":1,"packets":0,"bytes":0}])"
+                          "\n");
+  kTextOutput.flows_by(none.page, "unit")->finish();
+  CHECK(none.out.str() == "no flows\n");
+}
+
 TEST_CASE("output: a change is a line") {
   Printed printed;
   kTextOutput.change(printed.page, {"ended", samples::flow()});
   kTextOutput.change(printed.page, {"present", samples::pending_flow()});
   CHECK(printed.out.str() ==
-        "22:13:21 ended   permanent-accept outbound tcp 10.0.0.1:4711 > [2001:db8::1]:443 eth0 uid 1000, "
-        "rule \"web\", was permanent-block (policy)\n"
+        "22:13:21 ended   permanent-accept outbound tcp 10.0.0.1:4711 > [2001:db8::1]:443 eth0 uid 1000 by "
+        "/usr/bin/python3[4711], rule \"web\", was permanent-block (policy)\n"
         "22:13:22 present pending inbound icmp 10.0.0.2 > 10.0.0.1 type 8 code 0\n");
   Printed json;
   kJsonOutput.change(json.page, {"ended", samples::flow()});

@@ -308,6 +308,21 @@ TEST_CASE("reroute targets are whole, and of the right family") {
   CHECK(wrong("[nameserver]\naddress6 = \"ff02::1\"\n").size() == 1);
 }
 
+TEST_CASE("how the owners of flows are found") {
+  const auto config =
+      parse_config("[process]\nlookup = \"proc\"\ndeadline = \"5ms\"\ninterpreters = [\"my*\"]\n", "t.toml");
+  REQUIRE(config.ok());
+  CHECK(config->process.lookup == ProcessLookup::proc);
+  CHECK(config->process.deadline == std::chrono::milliseconds{5});
+  CHECK(config->process.interpreters == std::vector<std::string>{"my*"});
+  CHECK(wrong("[process]\nlookup = \"ebpf\"\n") ==
+        Lines{"t.toml:2:10: process.lookup must be \"auto\", \"proc\" or \"off\", not \"ebpf\""});
+  CHECK(
+      wrong("[process]\ninterpreters = [\"/usr/bin/python3\"]\n") ==
+      Lines{"t.toml:2:17: process.interpreters must be the name of a program's file, without its folder, or "
+            "a pattern of one, not \"/usr/bin/python3\""});
+}
+
 TEST_CASE("what waits fits into the queue") {
   CHECK(wrong("[queue]\nmax_length = 1024\n") ==
         Lines{"t.toml:2:14: pending.max_packets (1024) must be below queue.max_length (1024)"});

@@ -44,7 +44,8 @@ TEST_CASE("a flow as JSON, word for word") {
       boost::json::serialize(to_json(samples::pending_flow())) ==
       R"({"id":43,"protocol":"icmp","direction":"inbound","source":"10.0.0.2","source_port":0,)"
       R"("destination":"10.0.0.1","destination_port":0,"icmp_id":77,"icmp_type":8,"icmp_code":0,)"
-      R"("interface":"","uid":null,"verdict":null,"rule":"","stage":"none","reason":"","cause":"","old_verdict":null,"state":"pending",)"
+      R"("interface":"","uid":null,"process":null,)"
+      R"("process_unknown":"no such socket any more","verdict":null,"rule":"","stage":"none","reason":"","cause":"","old_verdict":null,"state":"pending",)"
       R"("adopted":false,"first_seen":1.700000002E9,"last_active":1.700000002E9,"generation":3,)"
       R"("packets":0,"bytes":0,"domain":null,"domain_source":null,"name_mismatch":false,"sni":null,)"
       R"("alpn":[],"protocol_seen":null,"encrypted":null})");
@@ -164,6 +165,14 @@ TEST_CASE("each field of a filter decides") {
   CHECK(differs([](FlowFilter& f) { f.address = "192.168.0.0/16"; }));
   CHECK(differs([](FlowFilter& f) { f.port = 80; }));
   CHECK(differs([](FlowFilter& f) { f.uid = 0; }));
+  CHECK(differs([](FlowFilter& f) { f.pid = 4712; }));
+  CHECK(differs([](FlowFilter& f) { f.process = "/usr/bin/perl*"; }));
+  CHECK(differs([](FlowFilter& f) { f.process = "unknown"; }));
+  CHECK(differs([](FlowFilter& f) { f.script = "run.py"; }));
+  CHECK(differs([](FlowFilter& f) { f.unit = "other.service"; }));
+  CHECK(differs([](FlowFilter& f) { f.cgroup = "/"; }));
+  CHECK(differs([](FlowFilter& f) { f.container = "lxc:*"; }));
+  CHECK(differs([](FlowFilter& f) { f.app = "flatpak:*"; }));
 }
 
 TEST_CASE("address and port of a filter mean either end") {
@@ -179,6 +188,17 @@ TEST_CASE("address and port of a filter mean either end") {
   filter.address = "10.0.0.1";
   CHECK(filter.matches(flow));
   filter.address = "10.0.0.2";
+  CHECK_FALSE(filter.matches(flow));
+}
+
+TEST_CASE("flows without a process fit only the filter that asks for them") {
+  const FlowEntry flow = samples::pending_flow();
+  FlowFilter filter;
+  filter.process = "*";
+  CHECK_FALSE(filter.matches(flow));
+  filter.process = "unknown";
+  CHECK(filter.matches(flow));
+  filter.pid = 0;
   CHECK_FALSE(filter.matches(flow));
 }
 

@@ -22,8 +22,36 @@ inline Status status() {
   status.malformed = {{"truncated", 0}, {"version", 6}};
   status.reasons = {{"rule", 80}};
   status.log = {70, 7};
+  status.attribution = {"auto",
+                        {{"tollgate_tcp", ""}, {"tollgate_accept", "Operation not permitted"}},
+                        {{"ebpf", 5}},
+                        {{"not found in time", 1}},
+                        4,
+                        2};
   status.errors = {{"verdict", 1}};
   return status;
+}
+
+inline ProcessEntry process() {
+  ProcessEntry process;
+  process.pid = 4711;
+  process.path = "/usr/bin/python3";
+  process.deleted = true;
+  process.name = "python3";
+  process.command = "python3 run.py";
+  process.directory = "/opt";
+  process.script = "/opt/run.py";
+  process.uid = 1000;
+  process.gid = 100;
+  process.parents = {"/usr/bin/bash", "/usr/lib/systemd/systemd"};
+  process.cgroup = "/system.slice/run.service";
+  process.unit = "run.service";
+  process.slice = "system.slice";
+  process.session = "3";
+  process.container = "docker:0123456789ab";
+  process.app = "snap:run";
+  process.source = "ebpf";
+  return process;
 }
 
 inline FlowEntry flow() {
@@ -37,6 +65,7 @@ inline FlowEntry flow() {
   flow.destination_port = 443;
   flow.interface = "eth0";
   flow.uid = 1000;
+  flow.process = process();
   flow.verdict = "permanent-accept";
   flow.rule = "web";
   flow.stage = "link";
@@ -70,6 +99,7 @@ inline FlowEntry pending_flow() {
   flow.icmp_id = 77;
   flow.icmp_type = 8;
   flow.icmp_code = 0;
+  flow.process_unknown = "no such socket any more";
   flow.stage = "none";
   flow.state = "pending";
   flow.first_seen = flow.last_active = 1700000002;
@@ -90,6 +120,13 @@ inline FlowFilter filter() {
   filter.destination = "2001:db8::/32";
   filter.destination_port = 443;
   filter.uid = 1000;
+  filter.pid = 4711;
+  filter.process = "/usr/bin/python*";
+  filter.script = "/opt/*";
+  filter.unit = "run.service";
+  filter.cgroup = "/system.slice/*";
+  filter.container = "docker:*";
+  filter.app = "snap:run";
   return filter;
 }
 
@@ -106,6 +143,16 @@ inline ExplainRequest explain_request() {
   request.interface = "eth0";
   request.uid = 5;
   request.gid = 6;
+  request.process = "/usr/bin/curl";
+  request.command = "curl x";
+  request.parent = "/usr/bin/bash";
+  request.script = "/x";
+  request.unit = "a.service";
+  request.slice = "a.slice";
+  request.session = "3";
+  request.cgroup = "/a";
+  request.container = "lxc:a";
+  request.app = "snap:a";
   return request;
 }
 

@@ -340,5 +340,61 @@ TEST_CASE("explanations say why") {
   CHECK(why("port = 1", more) == "protocol gre has no ports");
 }
 
+TEST_CASE("rules by program, unit and what else is known of a process") {
+  const PolicyPointer policy = good(R"([[rule]]
+process = ["/usr/bin/curl", "/opt/*"]
+unit = "a.service"
+verdict = "accept"
+[[rule]]
+parent = "/usr/bin/bash"
+verdict = "block"
+[[rule]]
+process = "kernel"
+verdict = "drop"
+[[rule]]
+container = "unknown"
+process = "unknown"
+verdict = "permanent-drop"
+)");
+  Evidence seen = tcp("10.0.0.1", "10.0.0.2", 80);
+  const auto matched = [&]() -> int {
+    const FirstMatch first = policy->match(seen);
+    return first.match == Match::yes ? static_cast<int>(first.rule) : first.match == Match::no ? -1 : -2;
+  };
+  Process process;
+  process.source = ProcessSource::ebpf;
+  seen.process = &process;
+  process.path = "/usr/bin/curl";
+  CHECK(matched() == -1);
+  process.group.unit = "a.service";
+  CHECK(matched() == 0);
+  process.path = "/opt/a/b";
+  CHECK(matched() == 0);
+  process.path = "/usr/bin/curlx";
+  CHECK(matched() == -1);
+  process.ancestors = {{{}, "/usr/bin/make"}, {{}, "/usr/bin/bash"}};
+  CHECK(matched() == 1);
+  Process kernel;
+  kernel.source = ProcessSource::kernel;
+  seen.process = &kernel;
+  CHECK(matched() == 2);
+  seen.process = {};
+  CHECK(matched() == 3);
+  seen.process = Known<const Process*>::awaited();
+  CHECK(matched() == -2);
+}
+
+TEST_CASE("why a rule by process does not match, or waits") {
+  Process process;
+  process.path = "/usr/bin/wget";
+  Evidence seen = tcp("10.0.0.1", "10.0.0.2", 80);
+  seen.process = &process;
+  CHECK(why("process = [\"/usr/bin/curl\", \"unknown\"]", seen) ==
+        "process /usr/bin/wget is none of /usr/bin/curl, unknown");
+  CHECK(why("unit = \"a.service\"", seen) == "unit is unknown");
+  seen.process = Known<const Process*>::awaited();
+  CHECK(why("parent = \"/bin/sh\"", seen) == "waits for the parent");
+}
+
 }  // namespace
 }  // namespace tollgate

@@ -40,6 +40,8 @@ class RandomWorld {
     seen.interface = known<std::string_view>(kInterfaces[below(kInterfaces.size())]);
     seen.uid = known<std::uint32_t>(below(4));
     seen.gid = known<std::uint32_t>(below(4));
+    process_ = process();
+    seen.process = known<const Process*>(&process_);
     seen.reauthorize = coin();
     return seen;
   }
@@ -130,6 +132,29 @@ class RandomWorld {
     return match;
   }
 
+  const std::string& text() { return kTexts[below(kTexts.size())]; }
+  // Every field has its text, or none, whatever it would mean.
+  Process process() {
+    Process process;
+    process.source = seldom() ? ProcessSource::kernel : ProcessSource::ebpf;
+    for (std::string* field :
+         {&process.path, &process.command, &process.script, &process.group.unit, &process.group.slice,
+          &process.group.session, &process.cgroup, &process.group.container, &process.app}) {
+      if (!seldom()) *field = text();
+    }
+    for (std::uint32_t i = below(3); i > 0; --i) process.ancestors.push_back({{}, seldom() ? "" : text()});
+    return process;
+  }
+
+  FieldMatch<std::string> texts() {
+    FieldMatch<std::string> match;
+    if (!seldom()) return match;
+    for (std::uint32_t i = below(3); i > 0; --i) match.values.push_back(text());
+    if (seldom()) match.values.emplace_back(coin() ? "/a*" : "kernel");
+    match.unknown = seldom();
+    return match;
+  }
+
   Rule rule(std::size_t number) {
     Rule rule;
     rule.name = "rule " + std::to_string(number);
@@ -153,6 +178,8 @@ class RandomWorld {
     if (seldom()) rule.asns = owners();
     if (seldom()) rule.interfaces.values.emplace_back(kGlobs[below(kGlobs.size())]);
     if (seldom()) rule.interfaces.unknown = coin();
+    if (coin()) rule.who[below(kProcessFields)] = texts();
+    if (seldom()) rule.who[below(kProcessFields)] = texts();
     if (seldom()) rule.reauthorize = coin();
     rule.verdict = static_cast<Verdict>(below(kVerdictCount));
     return rule;
@@ -170,7 +197,9 @@ class RandomWorld {
     }
   }
 
+  static inline const std::array<std::string, 4> kTexts = {"/a", "/ab", "/b", "/c/d"};
   std::mt19937 random_;
+  Process process_;  // of the last evidence
 };
 
 }  // namespace tollgate

@@ -72,6 +72,32 @@ TEST_CASE("A decision taken again says what was before it, and why", "[record]")
   CHECK_FALSE(fields_of(record).contains("TOLLGATE_OLD_VERDICT"));
 }
 
+TEST_CASE("Line and fields say whose the flow is", "[record]") {
+  Process process;
+  process.id = {4711, 2, 99};
+  process.source = ProcessSource::ebpf;
+  process.path = "/usr/bin/curl";
+  process.command = "curl -s x";
+  process.group.unit = "a.service";
+  process.ancestors = {{{}, "/usr/bin/bash"}, {{}, "/usr/lib/systemd/systemd"}};
+  Record record = web_record();
+  record.process = std::make_shared<const Process>(process);
+  CHECK(to_line(record) ==
+        "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000 by /usr/bin/curl[4711], rule "
+        "\"no web\" (link)");
+  auto fields = fields_of(record);
+  CHECK(fields["TOLLGATE_PID"] == "4711");
+  CHECK(fields["TOLLGATE_PROCESS"] == "/usr/bin/curl");
+  CHECK(fields["TOLLGATE_COMMAND"] == "curl -s x");
+  CHECK(fields["TOLLGATE_PARENT"] == "/usr/bin/bash");
+  CHECK(fields["TOLLGATE_UNIT"] == "a.service");
+  CHECK(fields["TOLLGATE_PROCESS_SOURCE"] == "ebpf");
+  CHECK_FALSE(fields.contains("TOLLGATE_CONTAINER"));
+  process.path = "/tmp/a\n\"b";
+  record.process = std::make_shared<const Process>(process);
+  CHECK(to_line(record).find(" by \"/tmp/a\\x0a\\\"b\"[4711],") != std::string::npos);
+}
+
 TEST_CASE("A line leaves out what is not known", "[record]") {
   Record record = web_record();
   record.interface.clear();

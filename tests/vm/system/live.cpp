@@ -141,7 +141,9 @@ TEST_CASE("the daemon is not root and has one capability", "[live]") {
   const std::string net_admin = "0000000000001000";
   for (const char* set : {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}) {
     INFO(set);
-    CHECK(status[set] == net_admin);
+    // The bounding set keeps what loaded the eBPF programs (CAP_BPF, CAP_PERFMON): to shrink it takes a
+    // privilege that the daemon never had, and without new privileges it bounds nothing.
+    CHECK(status[set] == (set == std::string{"CapBnd"} ? "000000c000001000" : net_admin));
   }
   CHECK(status["NoNewPrivs"] == "1");
   CHECK(status["Seccomp"] == "2");

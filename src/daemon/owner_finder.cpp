@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "owner_finder.hpp"
+
+#include <boost/asio/post.hpp>
+#include <utility>
+
+namespace tollgate {
+
+using boost::asio::posix::stream_descriptor;
+
+OwnerFinder::OwnerFinder(boost::asio::io_context& loop, Attribution& attribution, Answer later)
+    : loop_{loop}, attribution_{attribution}, later_{std::move(later)}, events_{loop}, images_{loop} {
+  if (attribution_.events_fd() >= 0) {
+    events_.assign(attribution_.events_fd());
+    wait(events_);
+  }
+  if (attribution_.images_fd() >= 0) {
+    images_.assign(attribution_.images_fd());
+    wait(images_);
+  }
+}
+
+OwnerFinder::~OwnerFinder() {
+  // The descriptors belong to the attribution.
+  if (events_.is_open()) events_.release();
+  if (images_.is_open()) images_.release();
+}
+
+void OwnerFinder::wait(stream_descriptor& descriptor) {
+  descriptor.async_wait(stream_descriptor::wait_read, [this, &descriptor](boost::system::error_code error) {
+    if (error) return;
+    attribution_.receive();
+    wait(descriptor);
+  });
+}
+
+void OwnerFinder::look_up(std::span<const LookUp> asked, const Answer& now) {
+  for (const LookUp& one : asked) {
+    const Attribution::Ticket ticket = one.flow.id.value;
+    if (const auto found = attribution_.look_up(one.tuple, one.direction, ticket)) {
+      now({one.flow, found->process, found->why});
+    } else {
+      searched_[ticket] = one.flow;
+    }
+  }
+  if (searched_.empty() || searching_) return;
+  searching_ = true;
+  boost::asio::post(loop_, [this] { search(); });
+}
+
+void OwnerFinder::search() {
+  searching_ = attribution_.turn([this](Attribution::Ticket ticket, const Attributed& found) {
+    const auto node = searched_.extract(ticket);
+    if (!node.empty()) later_({node.mapped(), found.process, found.why});
+  });
+  if (searching_) boost::asio::post(loop_, [this] { search(); });
+}
+
+}  // namespace tollgate

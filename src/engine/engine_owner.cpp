@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Whose a flow is: asked when it opens, awaited for a moment (DESIGN.md §4, §6).
+#include <utility>
+
+#include "engine_context.hpp"
+
+namespace tollgate {
+
+void Engine::ask_owner(FlowIndex index, Time now, Effects& effects) {
+  if (!options_.attribution) return;
+  const Flow& flow = flows_.at(index);
+  if (flow.direction == Direction::forward) {
+    return owners_.set(index, {FlowOwner::State::unknown, NoProcess::not_local, nullptr});
+  }
+  owners_.await(flows_.ref(index), now + options_.attribution_deadline);
+  effects.look_ups.push_back({flows_.ref(index), flow.tuple, flow.direction});
+}
+
+void Engine::on(const ProcessFound& found, Time now, Effects& effects) {
+  const FlowIndex index = flows_.find(found.flow);
+  if (index == kNoFlow) return;
+  const auto state = found.process ? FlowOwner::State::known : FlowOwner::State::unknown;
+  own(index, {state, found.why, found.process}, now, effects);
+}
+
+// What waited for it goes on: the decision, and what the log was to say.
+void Engine::own(FlowIndex index, FlowOwner owner, Time now, Effects& effects) {
+  owners_.set(index, std::move(owner));
+  if (pending_.waits(index)) {
+    const Decision decision = decide_again(evidence(index), now);
+    if (const Decided* decided = std::get_if<Decided>(&decision)) release(index, *decided, now, effects);
+  } else {
+    changed(FlowChanged::Kind::decided, index, effects);
+  }
+  tell_deferred(index, effects);
+}
+
+void Engine::give_up_owners(Time now, Effects& effects) {
+  while (const std::optional<FlowIndex> index = owners_.overdue(now)) {
+    ++counters_.owners_late;
+    own(*index, {FlowOwner::State::unknown, NoProcess::late, nullptr}, now, effects);
+  }
+}
+
+// A record tells whose flow it was: while that is awaited, it waits as well.
+void Engine::tell(FlowIndex index, Record entry, Effects& effects) {
+  const FlowOwner& owner = owners_.at(index);
+  if (owner.state == FlowOwner::State::awaited) {
+    deferred_[index].push_back(std::move(entry));
+    return;
+  }
+  entry.process = owner.process;
+  effects.records.push_back(std::move(entry));
+}
+
+void Engine::tell_deferred(FlowIndex index, Effects& effects) {
+  const auto found = deferred_.find(index);
+  if (found == deferred_.end()) return;
+  for (Record& entry : found->second) {
+    entry.process = owners_.at(index).process;
+    effects.records.push_back(std::move(entry));
+  }
+  deferred_.erase(found);
+}
+
+}  // namespace tollgate

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// On a /proc of links that point at no socket: what is read is the links' text.
+#include "linux/socket_holders.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "catch.hpp"
+
+using namespace tollgate;
+
+namespace {
+
+class Proc {
+ public:
+  Proc() {
+    std::string name = (std::filesystem::temp_directory_path() / "tollgate-proc-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  Proc(const Proc&) = delete;
+  Proc& operator=(const Proc&) = delete;
+  ~Proc() { std::filesystem::remove_all(path_); }
+
+  void open(std::uint32_t pid, unsigned descriptor, const std::string& target) const {
+    const std::filesystem::path folder = path_ / std::to_string(pid) / "fd";
+    std::filesystem::create_directories(folder);
+    std::filesystem::create_symlink(target, folder / std::to_string(descriptor));
+  }
+  void open_socket(std::uint32_t pid, unsigned descriptor, std::uint64_t inode) const {
+    open(pid, descriptor, "socket:[" + std::to_string(inode) + "]");
+  }
+  void close(std::uint32_t pid, unsigned descriptor) const {
+    std::filesystem::remove(path_ / std::to_string(pid) / "fd" / std::to_string(descriptor));
+  }
+  std::string path() const { return path_.string(); }
+
+ private:
+  std::filesystem::path path_;
+};
+
+using Answers = std::map<SocketHolders::Ticket, std::optional<std::uint32_t>>;
+
+// To the end of what is searched; how many turns that took.
+int search_all(SocketHolders& holders, Answers& answers) {
+  int turns = 1;
+  while (holders.turn([&](SocketHolders::Ticket ticket, std::optional<std::uint32_t> pid) {
+    REQUIRE(answers.emplace(ticket, pid).second);
+  }))
+    ++turns;
+  return turns;
+}
+
+}  // namespace
+
+TEST_CASE("a search finds the holder, or that there is none") {
+  const Proc proc;
+  proc.open(10, 0, "/dev/null");
+  proc.open_socket(10, 3, 1001);
+  proc.open_socket(20, 4, 1002);
+  SocketHolders holders{proc.path()};
+  CHECK_FALSE(holders.find_quickly(1001));
+  REQUIRE(holders.search(1001, 1));
+  REQUIRE(holders.search(1002, 2));
+  REQUIRE(holders.search(1003, 3));
+  Answers answers;
+  search_all(holders, answers);
+  CHECK(answers == Answers{{1, 10}, {2, 20}, {3, std::nullopt}});
+  CHECK_FALSE(holders.searching());
+}
+
+TEST_CASE("two who ask for one socket both hear of it") {
+  const Proc proc;
+  proc.open_socket(10, 3, 1001);
+  SocketHolders holders{proc.path()};
+  REQUIRE(holders.search(1001, 1));
+  REQUIRE(holders.search(1001, 2));
+  Answers answers;
+  search_all(holders, answers);
+  CHECK(answers == Answers{{1, 10}, {2, 10}});
+}
+
+TEST_CASE("whoever had a socket lately, or began lately, is found without a search") {
+  const Proc proc;
+  proc.open_socket(10, 3, 1001);
+  SocketHolders holders{proc.path()};
+  Answers answers;
+  REQUIRE(holders.search(1001, 1));
+  search_all(holders, answers);
+  CHECK(holders.find_quickly(1001) == 10U);
+  proc.open_socket(10, 4, 1002);
+  CHECK(holders.find_quickly(1002) == 10U);
+  proc.open_socket(30, 7, 1003);
+  CHECK_FALSE(holders.find_quickly(1003));
+  holders.began(30);
+  CHECK(holders.find_quickly(1003) == 30U);
+  CHECK(holders.counters().quick == 3);
+}
+
+TEST_CASE("a holder that let go is none any more") {
+  const Proc proc;
+  proc.open_socket(10, 3, 1001);
+  SocketHolders holders{proc.path()};
+  holders.began(10);
+  REQUIRE(holders.find_quickly(1001) == 10U);
+  CHECK(holders.still_holds(10, 1001));
+  proc.close(10, 3);
+  CHECK_FALSE(holders.still_holds(10, 1001));
+  CHECK_FALSE(holders.find_quickly(1001));
+}
+
+TEST_CASE("a search takes turns, and whoever joins it late still sees all of it") {
+  const Proc proc;
+  constexpr std::uint32_t kProcesses = 30;
+  for (std::uint32_t pid = 1; pid <= kProcesses; ++pid) {
+    for (unsigned descriptor = 0; descriptor < 100; ++descriptor) {
+      proc.open_socket(pid, descriptor, pid * 1000 + descriptor);
+    }
+  }
+  SocketHolders holders{proc.path()};
+  REQUIRE(holders.search(1, 1));  // nobody's: keeps the search going to its end
+  Answers answers;
+  REQUIRE(holders.turn([](auto, auto) { FAIL("nothing is found in the first turn"); }));
+  REQUIRE(holders.search(kProcesses * 1000, 2));  // of the process that was looked at first
+  const int turns = search_all(holders, answers);
+  CHECK(answers == Answers{{1, std::nullopt}, {2, kProcesses}});
+  CHECK(turns >= 3);
+}
+
+TEST_CASE("too many who wait: the last is refused and counted") {
+  const Proc proc;
+  SocketHolders holders{proc.path()};
+  for (std::size_t i = 0; i < SocketHolders::kMostWaiting; ++i) REQUIRE(holders.search(i + 1, i));
+  CHECK_FALSE(holders.search(1, 0));
+  CHECK(holders.counters().refused == 1);
+  Answers answers;
+  search_all(holders, answers);
+  CHECK(answers.size() == SocketHolders::kMostWaiting);
+}
