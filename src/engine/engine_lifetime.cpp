@@ -97,7 +97,9 @@ void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
   }
   Flow& flow = flows_.at(index);
   const FlowDetail& detail = flows_.detail(index);
-  if (by_itself && flow.state == FlowState::ended && entry.id != detail.entry && entry.id != detail.former) {
+  // What is over is nothing new: an ended flow whose entry was never learnt hears of its own end here.
+  const bool begins = by_itself && !(entry.tcp && is_over(*entry.tcp));
+  if (begins && flow.state == FlowState::ended && entry.id != detail.entry && entry.id != detail.former) {
     remove(flow, index, Removal::erased, effects);
     flows_.erase(index);
     return adopt({entry, {}, 0}, Cause::none, now, effects);

@@ -165,7 +165,8 @@ TEST_CASE("revoke and kill name flows, say what came of it, and exit 1 when ther
       killed.call ==
       R"({"method":"io.tollgate.Kill","parameters":{"filter":{"ids":[7,8],"protocol":null,"direction":null,)"
       R"("verdict":null,"state":null,"rule":null,"address":null,"port":null,"destination":null,)"
-      R"("destination_port":null,"uid":null},"all":false}})");
+      R"("destination_port":null,"uid":null,"pid":null,"process":null,"script":null,"unit":null,)"
+      R"("cgroup":null,"container":null,"app":null},"all":false}})");
   const Ran none = ask(reply(to_json(ActionCounts{}).as_object()), {"revoke", "--all"});
   CHECK(none.status == 1);
   CHECK(none.out.starts_with("0 flows match: "));
