@@ -34,10 +34,17 @@ _tollgate() {
     --uid) COMPREPLY=($(compgen -u -- "$current")) && return ;;
     *)
       case $command in
-        '') words='status flows revoke kill reload check explain ruleset replay version --socket --version --help' ;;
+        '') words='status flows revoke kill rule reload check explain ruleset replay version --socket --version --help' ;;
         status | reload) words='--json --help' ;;
         flows) words='--json --watch --protocol --direction --verdict --state --rule --address --port --destination --user --pid --process --script --unit --cgroup --container --app --by --help' ;;
         revoke | kill) words='--json --all --protocol --direction --verdict --state --rule --address --port --destination --user --pid --process --script --unit --cgroup --container --app --help' ;;
+        rule)
+          case $subcommand in
+            '') words='add list remove --help' ;;
+            add) words='--json --for verdict= direction= protocol= port= destination= address= user= process= name= --help' ;;
+            list | remove) words='--json --help' ;;
+          esac
+          ;;
         check) words='--json --config --help' ;;
         explain)
           words='--json --policy --direction --protocol --source --destination --source-port --port --interface --user --group --process --script --unit --cgroup --container --app --command --parent --slice --session --help'

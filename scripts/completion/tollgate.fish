@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # fish completion of tollgate(1). Install as /usr/share/fish/vendor_completions.d/tollgate.fish
 
-set -l commands status flows revoke kill reload check explain ruleset replay version
+set -l commands status flows revoke kill rule reload check explain ruleset replay version
 set -l none "not __fish_seen_subcommand_from $commands"
 
 complete -c tollgate -f
@@ -12,6 +12,9 @@ complete -c tollgate -n $none -a status -d "How the daemon is"
 complete -c tollgate -n $none -a flows -d "The connections and their verdicts"
 complete -c tollgate -n $none -a revoke -d "Take decisions back: ask again at the next packet"
 complete -c tollgate -n $none -a kill -d "Cut connections"
+complete -c tollgate -n $none -a rule -d "Rules at run time"
+complete -c tollgate -n "__fish_seen_subcommand_from rule; and not __fish_seen_subcommand_from add list remove" -a "add list remove"
+complete -c tollgate -n "__fish_seen_subcommand_from rule; and __fish_seen_subcommand_from add" -l for -x -d "How long: 90s, 10m, 1h, 7d"
 complete -c tollgate -n $none -a reload -d "Load the policy anew"
 complete -c tollgate -n $none -a check -d "Find every error in configuration and policy"
 complete -c tollgate -n $none -a explain -d "What would be decided, and why"
@@ -19,7 +22,7 @@ complete -c tollgate -n $none -a ruleset -d "The rules that bring packets to the
 complete -c tollgate -n $none -a replay -d "Decide about the connections of a capture"
 complete -c tollgate -n $none -a version -d "Print the version"
 
-complete -c tollgate -n "__fish_seen_subcommand_from status flows revoke kill reload check explain replay" -l json -d "JSON"
+complete -c tollgate -n "__fish_seen_subcommand_from status flows revoke kill rule reload check explain replay" -l json -d "JSON"
 complete -c tollgate -n "__fish_seen_subcommand_from check ruleset replay" -l config -r -F -d "Configuration"
 complete -c tollgate -n "__fish_seen_subcommand_from explain replay" -l policy -r -F -d "Policy"
 complete -c tollgate -n "__fish_seen_subcommand_from check replay" -F

@@ -50,7 +50,9 @@ class Machine:
             "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "Nehalem",
             "-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
             *drives, "-device", "virtio-rng-pci", "-kernel", str(self.kernel.image), "-initrd", str(self.initrd),
-            "-append", "console=ttyS0 quiet mitigations=off panic=-1 rdinit=/init", *more,
+            # With so little memory conntrack's table would have room for 8192 connections; thus for 262144.
+            "-append", "console=ttyS0 quiet mitigations=off panic=-1 rdinit=/init nf_conntrack.hashsize=32768",
+            *more,
         ]
 
     def run(self, load, results, console, end_mark, seconds, say):

@@ -183,18 +183,85 @@ int run_kill(const Invocation& asked, Page& page) {
   return act(asked, "io.tollgate.Kill", output(asked.json).killed, page);
 }
 
+namespace {
+
+int refused(const VarlinkReply& reply, bool json, Page& page) {
+  const boost::json::value omitted = member(reply.parameters, "omitted");
+  output(json).refused(page, understood(diagnostics_from_json(member(reply.parameters, "diagnostics"))),
+                       omitted.is_number() ? omitted.to_number<std::uint64_t>() : 0);
+  return static_cast<int>(Exit::refused);
+}
+
+Status::PolicyState policy_state(const VarlinkReply& reply) {
+  return understood(policy_state_from_json(member(reply.parameters, "policy")));
+}
+
+// What stands behind the equals sign, as TOML would have it: 443 and true are no strings. Names are.
+boost::json::value field_value(const std::string& key, const std::string& text) {
+  if (text == "true" || text == "false") return text == "true";
+  const bool digits =
+      !text.empty() && text.size() < 19 && text.find_first_not_of("0123456789") == std::string::npos;
+  if (digits && key != "name") return static_cast<std::int64_t>(std::stoll(text));
+  return boost::json::value(text);  // in braces it would be an array
+}
+
+boost::json::object rule_of(const std::vector<std::string>& fields) {
+  boost::json::object rule;
+  for (const std::string& field : fields) {
+    const std::size_t equals = field.find('=');
+    if (equals == std::string::npos || equals == 0)
+      throw Failure{Exit::usage, "\"" + field + "\" is not KEY=VALUE, like port=tcp/443"};
+    const std::string key = field.substr(0, equals);
+    boost::json::value value = field_value(key, field.substr(equals + 1));
+    boost::json::value* before = rule.if_contains(key);
+    if (before == nullptr) {
+      rule[key] = std::move(value);
+    } else {
+      if (!before->is_array()) *before = boost::json::array{*before};
+      before->get_array().push_back(std::move(value));
+    }
+  }
+  return rule;
+}
+
+}  // namespace
+
 int run_reload(const Invocation& asked, Page& page) {
   Client client{asked.socket};
   const VarlinkReply reply = client.call("io.tollgate.Reload");
-  if (reply.error.empty()) {
-    output(asked.json).reloaded(page, understood(policy_state_from_json(member(reply.parameters, "policy"))));
-    return 0;
-  }
-  const boost::json::value omitted = member(reply.parameters, "omitted");
+  if (!reply.error.empty()) return refused(reply, asked.json, page);
+  output(asked.json).reloaded(page, policy_state(reply));
+  return 0;
+}
+
+int run_rule_add(const Invocation& asked, Page& page) {
+  boost::json::object parameters{{"rule", rule_of(asked.fields)}};
+  if (asked.lasts) parameters["for_seconds"] = static_cast<std::int64_t>(seconds("--for", *asked.lasts));
+  Client client{asked.socket};
+  const VarlinkReply reply = client.call("io.tollgate.AddRule", std::move(parameters));
+  if (!reply.error.empty()) return refused(reply, asked.json, page);
+  const boost::json::value name = member(reply.parameters, "name");
   output(asked.json)
-      .refused(page, understood(diagnostics_from_json(member(reply.parameters, "diagnostics"))),
-               omitted.is_number() ? omitted.to_number<std::uint64_t>() : 0);
-  return static_cast<int>(Exit::refused);
+      .rule_added(page, name.is_string() ? std::string{name.get_string()} : "", policy_state(reply));
+  return 0;
+}
+
+int run_rule_list(const Invocation& asked, Page& page) {
+  std::vector<RuleEntry> rules;
+  Client client{asked.socket};
+  client.stream("io.tollgate.GetRules", {}, [&](const boost::json::object& reply) {
+    rules.push_back(understood(rule_from_json(member(reply, "rule"))));
+  });
+  output(asked.json).rules(page, rules);
+  return 0;
+}
+
+int run_rule_remove(const Invocation& asked, Page& page) {
+  Client client{asked.socket};
+  const VarlinkReply reply = client.call("io.tollgate.RemoveRule", {{"name", asked.rule_name}});
+  if (!reply.error.empty()) return refused(reply, asked.json, page);
+  output(asked.json).rule_removed(page, asked.rule_name, policy_state(reply));
+  return 0;
 }
 
 int run_explain(const Invocation& asked, Page& page) {

@@ -79,6 +79,23 @@ void action_options(CLI::App& command, Invocation& asked) {
   command.add_option("FLOW", asked.ids, "Flows by their ID, as `flows` shows it")->type_name("");
 }
 
+void rule_add_options(CLI::App& command, Invocation& asked) {
+  json_option(command, asked);
+  word_option(command, "--for", asked.lasts, "TIME",
+              "How long it is a rule: 90s, 10m, 1h, 7d. Else: until it is removed");
+  command
+      .add_option(
+          "KEY=VALUE", asked.fields,
+          "The rule's fields as in the policy; a key again for one more value. verdict has to be there")
+      ->required()
+      ->type_name("");
+}
+
+void rule_remove_options(CLI::App& command, Invocation& asked) {
+  json_option(command, asked);
+  command.add_option("NAME", asked.rule_name, "The rule, as `rule list` shows it")->required()->type_name("");
+}
+
 void check_options(CLI::App& command, Invocation& asked) {
   json_option(command, asked);
   config_option(command, asked);
@@ -152,6 +169,11 @@ constexpr Command kCommands[] = {
     {"", "flows", "The connections and their verdicts", &flows_options, &run_flows},
     {"", "revoke", "Take decisions back: ask again at the next packet", &action_options, &run_revoke},
     {"", "kill", "Cut connections: block them and tear them down", &action_options, &run_kill},
+    {"", "rule", "Rules at run time", &no_options, nullptr},
+    {"rule", "add", "Add a rule before all others; it stays until it expires or is removed",
+     &rule_add_options, &run_rule_add},
+    {"rule", "list", "The rules in force, in order", &status_options, &run_rule_list},
+    {"rule", "remove", "Remove a rule that was added", &rule_remove_options, &run_rule_remove},
     {"", "reload", "Load the policy anew; a bad one is refused, the old one stays", &status_options,
      &run_reload},
     {"", "check", "Find every error in configuration and policy", &check_options, &run_check},

@@ -31,6 +31,9 @@ struct Invocation {
   std::optional<std::string> app;
   std::optional<std::string> by;  // flows
 
+  std::vector<std::string> fields;   // rule add: KEY=VALUE
+  std::optional<std::string> lasts;  // rule add
+  std::string rule_name;             // rule remove
   std::optional<std::string> policy;
   std::optional<std::string> backend, family;  // ruleset print
   std::vector<std::string> local;              // replay
@@ -42,6 +45,9 @@ int run_status(const Invocation& asked, Page& page);
 int run_flows(const Invocation& asked, Page& page);
 int run_revoke(const Invocation& asked, Page& page);
 int run_kill(const Invocation& asked, Page& page);
+int run_rule_add(const Invocation& asked, Page& page);
+int run_rule_list(const Invocation& asked, Page& page);
+int run_rule_remove(const Invocation& asked, Page& page);
 int run_reload(const Invocation& asked, Page& page);
 int run_check(const Invocation& asked, Page& page);
 int run_explain(const Invocation& asked, Page& page);

@@ -60,10 +60,23 @@ void change(Page& page, const FlowEvent& event) {
 
 void counted(Page& page, const ActionCounts& counts) { line(page, to_json(counts)); }
 
-void reloaded(Page& page, const Status::PolicyState& policy) {
-  line(page,
-       {{"policy", {{"generation", policy.generation}, {"rules", policy.rules}, {"loaded", policy.loaded}}}});
+boost::json::object state(const Status::PolicyState& policy) {
+  return {{"generation", policy.generation}, {"rules", policy.rules}, {"loaded", policy.loaded}};
 }
+
+// One array, a rule a line.
+void rules(Page& page, const std::vector<RuleEntry>& rules) {
+  page.out << '[';
+  for (std::size_t i = 0; i < rules.size(); ++i)
+    page.out << (i == 0 ? "\n" : ",\n") << boost::json::serialize(to_json(rules[i]));
+  page.out << (rules.empty() ? "]\n" : "\n]\n");
+}
+
+void rule_changed(Page& page, const std::string& name, const Status::PolicyState& policy) {
+  line(page, {{"name", name}, {"policy", state(policy)}});
+}
+
+void reloaded(Page& page, const Status::PolicyState& policy) { line(page, {{"policy", state(policy)}}); }
 
 void refused(Page& page, const Diagnostics& diagnostics, std::uint64_t omitted) {
   line(page, {{"diagnostics", to_json(diagnostics)}, {"omitted", omitted}});
@@ -87,7 +100,8 @@ void summary(Page& page, const ReplaySummary& summary) { line(page, to_json(summ
 
 }  // namespace
 
-const Output kJsonOutput{&status,   &flows,   &flows_by,    &change,  &counted,  &counted,
-                         &reloaded, &refused, &explanation, &checked, &replayed, &summary};
+const Output kJsonOutput{&status,  &flows,       &flows_by,     &change,       &counted,
+                         &counted, &rules,       &rule_changed, &rule_changed, &reloaded,
+                         &refused, &explanation, &checked,      &replayed,     &summary};
 
 }  // namespace tollgate::cli

@@ -40,6 +40,9 @@ struct Output {
   void (*change)(Page& page, const FlowEvent& event);
   void (*revoked)(Page& page, const ActionCounts& counts);
   void (*killed)(Page& page, const ActionCounts& counts);
+  void (*rules)(Page& page, const std::vector<RuleEntry>& rules);
+  void (*rule_added)(Page& page, const std::string& name, const Status::PolicyState& policy);
+  void (*rule_removed)(Page& page, const std::string& name, const Status::PolicyState& policy);
   void (*reloaded)(Page& page, const Status::PolicyState& policy);
   void (*refused)(Page& page, const Diagnostics& diagnostics, std::uint64_t omitted);
   void (*explanation)(Page& page, const ExplainRequest& request, const Explanation& explanation);

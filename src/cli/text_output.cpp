@@ -265,6 +265,46 @@ void killed(Page& page, const ActionCounts& counts) {
   refused_by_kernel(page, counts);
 }
 
+// --- rules
+
+void rules(Page& page, const std::vector<RuleEntry>& rules) {
+  if (rules.empty()) {
+    page.out << "no rules: the defaults decide\n";
+    return;
+  }
+  Table table{page,
+              {{"RULE", false, true},
+               {"ORIGIN"},
+               {"VERDICT"},
+               {"STAGE"},
+               {"DECIDED", true},
+               {"EXPIRES"},
+               {"WHERE", false, true}}};
+  for (const RuleEntry& rule : rules) {
+    table.add({{rule.name},
+               {rule.origin},
+               {rule.verdict, colour_of(rule.verdict)},
+               {rule.stage},
+               {rule.hits ? number(*rule.hits) : "-"},
+               {rule.expires ? clock_time(*rule.expires, "%Y-%m-%d %H:%M:%S") : "never"},
+               {rule.origin == "added" ? "" : rule.file + ":" + number(rule.line)}});
+  }
+  table.finish();
+}
+
+void in_force(Page& page, const std::string& name, const char* what, const Status::PolicyState& policy) {
+  page.out << "rule \"" << harmless(name) << "\" is " << what << ": policy " << policy.generation << ", "
+           << counted(policy.rules, "rule", "rules") << '\n';
+}
+
+void rule_added(Page& page, const std::string& name, const Status::PolicyState& policy) {
+  in_force(page, name, "in force", policy);
+}
+
+void rule_removed(Page& page, const std::string& name, const Status::PolicyState& policy) {
+  in_force(page, name, "removed", policy);
+}
+
 // --- policy
 
 void reloaded(Page& page, const Status::PolicyState& policy) {
@@ -324,7 +364,8 @@ void summary(Page& page, const ReplaySummary& summary) {
 
 }  // namespace
 
-const Output kTextOutput{&status,   &flows,   &flows_by,    &change,  &revoked,  &killed,
-                         &reloaded, &refused, &explanation, &checked, &replayed, &summary};
+const Output kTextOutput{&status,  &flows,       &flows_by,   &change,       &revoked,
+                         &killed,  &rules,       &rule_added, &rule_removed, &reloaded,
+                         &refused, &explanation, &checked,    &replayed,     &summary};
 
 }  // namespace tollgate::cli

@@ -6,6 +6,7 @@
 #include "failure.hpp"
 #include "invocation.hpp"
 #include "linux/ruleset_apply.hpp"
+#include "linux/state_file.hpp"
 #include "linux/system_sources.hpp"
 #include "output.hpp"
 #include "tollgate/engine/configured.hpp"
@@ -24,9 +25,10 @@ std::string counted(std::size_t count, const char* one, const char* many) {
 
 void add(Diagnostics& to, const Diagnostics& more) { to.insert(to.end(), more.begin(), more.end()); }
 
-void check_policy(const std::string& path, const PolicyFeatures& features, CheckResult& result) {
+void check_policy(const std::string& path, const PolicyFeatures& features, CheckResult& result,
+                  const PolicyText& added = {}) {
   SystemSources sources;
-  const Result<PolicyPointer, Diagnostics> policy = load_policy(path, features, sources);
+  const Result<PolicyPointer, Diagnostics> policy = load_policy(path, features, sources, added);
   std::string contents;
   if (policy) {
     const auto skipped = (*policy)->skipped();
@@ -37,6 +39,14 @@ void check_policy(const std::string& path, const PolicyFeatures& features, Check
     add(result.diagnostics, policy.error());
   }
   result.files.push_back({"policy", path, contents});
+}
+
+// The rules that were added at run time, where we may look.
+PolicyText added_text(const Config& config) {
+  const std::string path = added_rules_file(config.state);
+  if (access(path.c_str(), R_OK) != 0) return {};
+  const auto text = SystemSources{}.read(path);
+  return text ? PolicyText{path, *text} : PolicyText{};
 }
 
 // What the policies may speak of. Files that are checked on a machine without our configuration may
@@ -60,7 +70,7 @@ CheckResult check_configuration(const std::string& path) {
   const Result<Config, Diagnostics> config = load_config(path);
   result.files.push_back({"configuration", path, config ? "good" : ""});
   if (config) {
-    check_policy(config->policy, policy_features(*config), result);
+    check_policy(config->policy, policy_features(*config), result, added_text(*config));
   } else {
     add(result.diagnostics, config.error());
   }

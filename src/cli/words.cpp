@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <limits>
+#include <map>
 #include <memory>
 
 #include "failure.hpp"
@@ -41,6 +42,17 @@ std::uint32_t user_number(const std::string& text) {
   if (const auto number = whole_number<std::uint32_t>(text)) return *number;
   if (const auto number = SystemSources{}.user_id(text)) return *number;
   throw Failure{Exit::usage, "--user: there is no user \"" + text + "\""};
+}
+
+std::uint64_t seconds(const std::string& option, const std::string& text) {
+  const std::map<char, std::uint64_t> units{{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+  std::uint64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, count);
+  const bool one_unit = error == std::errc{} && rest + 1 == end && units.contains(*rest);
+  if (!one_unit || count == 0 || count > 315'360'000)
+    throw Failure{Exit::usage, option + ": \"" + text + "\" is not a time like 90s, 10m, 1h or 7d"};
+  return count * units.at(*rest);
 }
 
 std::uint32_t group_number(const std::string& text) {

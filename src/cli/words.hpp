@@ -14,8 +14,9 @@ namespace tollgate::cli {
 // Words of the command line as values. All throw Failure{Exit::usage} that names the option.
 std::uint16_t port_number(const std::string& option, const std::string& text);
 std::uint32_t pid_number(const std::string& text);
-std::uint32_t user_number(const std::string& text);   // a name or a uid
-std::uint32_t group_number(const std::string& text);  // a name or a gid
+std::uint64_t seconds(const std::string& option, const std::string& text);  // "90s", "10m", "1h", "7d"
+std::uint32_t user_number(const std::string& text);                         // a name or a uid
+std::uint32_t group_number(const std::string& text);                        // a name or a gid
 
 // Prints the diagnostics and throws Failure{Exit::refused} that counts them.
 [[noreturn]] void refuse(Page& page, const Diagnostics& diagnostics, const std::string& what);

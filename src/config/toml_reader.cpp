@@ -174,6 +174,23 @@ std::optional<bool> TomlValue::boolean() const {
   return std::nullopt;
 }
 
+std::optional<Time> TomlValue::time() const {
+  const auto* value = node_->as_date_time();
+  const bool fits = value != nullptr && value->get().offset && value->get().date.year >= 1970 &&
+                    value->get().date.year < 2200;
+  if (!fits) {
+    wrong("a date and time with its offset, from 1970 to 2199, like 2030-01-31T18:00:00Z");
+    return std::nullopt;
+  }
+  const toml::date_time& when = value->get();
+  const std::chrono::sys_days day{std::chrono::year{when.date.year} / when.date.month / when.date.day};
+  const auto of_day = std::chrono::hours{when.time.hour} + std::chrono::minutes{when.time.minute} +
+                      std::chrono::seconds{when.time.second} +
+                      std::chrono::nanoseconds{when.time.nanosecond} -
+                      std::chrono::minutes{when.offset->minutes};
+  return Time{day.time_since_epoch() + of_day};
+}
+
 std::optional<TomlTable> TomlValue::table() const {
   if (const auto* table = node_->as_table()) return TomlTable{*table, name_, *found_};
   wrong("a table");

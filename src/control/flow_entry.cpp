@@ -177,4 +177,16 @@ Explanation explain(const Policy& policy, const ExplainRequest& request) {
   return explanation;
 }
 
+RuleEntry describe(const Rule& rule) {
+  RuleEntry entry;
+  entry.name = rule.name;
+  entry.file = rule.file;
+  entry.line = rule.line;
+  entry.verdict = to_string(rule.verdict);
+  entry.stage = to_string(rule.stage);
+  entry.origin = rule.added ? "added" : "file";
+  if (rule.expires) entry.expires = unix_seconds(*rule.expires);
+  return entry;
+}
+
 }  // namespace tollgate

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "interface_text.hpp"
+#include "tollgate/control/rule_fields.hpp"
 
 namespace tollgate {
 
@@ -69,6 +70,42 @@ Routed explain_request(const boost::json::object& parameters) {
   return Request{request::Explain{std::move(*read)}};
 }
 
+Routed add_rule_request(const boost::json::object& parameters) {
+  constexpr std::int64_t kLongest = 10LL * 365 * 24 * 3600;
+  request::AddRule asked;
+  const boost::json::object* rule = nullptr;
+  for (const auto& member : parameters) {
+    if (member.key() == "rule") {
+      rule = member.value().if_object();
+    } else if (member.key() == "for_seconds") {
+      if (member.value().is_null()) continue;
+      const std::int64_t* seconds = member.value().if_int64();
+      if (seconds == nullptr || *seconds < 1 || *seconds > kLongest)
+        return invalid_parameter("for_seconds: not a whole number from 1 to " + std::to_string(kLongest));
+      asked.lasts = std::chrono::seconds{*seconds};
+    } else {
+      return invalid_parameter(std::string{member.key()} + ": no such member");
+    }
+  }
+  if (rule == nullptr) return invalid_parameter("rule: not an object");
+  const Result<PolicyText, std::string> fields = rule_fields(*rule);
+  if (!fields) return invalid_parameter("rule." + fields.error());
+  auto parsed = AddedRule::parse(*fields);
+  if (!parsed) return invalid_parameter("rule: " + parsed.error().front().message);
+  if (parsed->expires && asked.lasts) return invalid_parameter("for_seconds: goes without rule.expires");
+  asked.rule = std::move(*parsed);
+  return Request{std::move(asked)};
+}
+
+Routed remove_rule_request(const boost::json::object& parameters) {
+  for (const auto& member : parameters) {
+    if (member.key() != "name") return invalid_parameter(std::string{member.key()} + ": no such member");
+  }
+  const boost::json::value* name = parameters.if_contains("name");
+  if (name == nullptr || !name->is_string()) return invalid_parameter("name: not a string");
+  return Request{request::RemoveRule{std::string{name->get_string()}}};
+}
+
 Routed description_request(const boost::json::object& parameters) {
   for (const auto& member : parameters) {
     if (member.key() != "interface") return invalid_parameter(std::string{member.key()} + ": no such member");
@@ -86,7 +123,7 @@ struct Method {
   Routed (*read)(const boost::json::object& parameters);
 };
 
-constexpr std::array<Method, 10> kMethods{{
+constexpr std::array<Method, 12> kMethods{{
     {kServiceInterface, "GetInfo", Access::own_flows, false, &without_parameters<request::GetInfo>},
     {kServiceInterface, "GetInterfaceDescription", Access::own_flows, false, &description_request},
     {kInterface, "Status", Access::everything, false, &without_parameters<request::Status>},
@@ -95,6 +132,8 @@ constexpr std::array<Method, 10> kMethods{{
     {kInterface, "Reload", Access::everything, false, &without_parameters<request::Reload>},
     {kInterface, "Explain", Access::everything, false, &explain_request},
     {kInterface, "GetRules", Access::everything, true, &without_parameters<request::GetRules>},
+    {kInterface, "AddRule", Access::everything, false, &add_rule_request},
+    {kInterface, "RemoveRule", Access::everything, false, &remove_rule_request},
     {kInterface, "Revoke", Access::everything, false, &with_selection<request::Revoke>},
     {kInterface, "Kill", Access::everything, false, &with_selection<request::Kill>},
 }};

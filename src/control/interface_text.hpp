@@ -184,7 +184,7 @@ type Flow (
   rule: string,
   stage: string,
   reason: string,
-  # When it was decided again: policy, arrival, completion, revoked, killed, restart or resync; and the
+  # When it was decided again: policy, rule, expired, arrival, completion, revoked, killed, restart or resync; and the
   # verdict before. Empty and none when it never was.
   cause: string,
   old_verdict: ?string,
@@ -254,7 +254,14 @@ type Rule (
   line: int,
   verdict: string,
   # The earliest stage at which the rule can decide.
-  stage: string
+  stage: string,
+  # A file of the policy, or AddRule.
+  origin: (file, added),
+  # From then on it is none.
+  expires: ?float,
+  # Decisions that it made since start, or since it came. None when another policy took its place
+  # meanwhile.
+  hits: ?int
 )
 
 # Line and column count from 1; 0 stands for the whole file.
@@ -338,6 +345,23 @@ method Explain(
 # "more".
 method GetRules() -> (rule: ?Rule)
 
+# Adds a rule before all others; it stays over reloads and restarts until it expires or is removed.
+# Flows that it concerns are decided again. The policy that it makes is refused whole or in force when
+# this returns.
+method AddRule(
+  # The fields of a [[rule]] in the policy's language: strings, whole numbers, true, false, arrays of these;
+  # expires as a string like "2030-01-31T18:00:00Z". Without a name it gets one.
+  rule: object,
+  # For how long, instead of expires: 1 to 315360000 seconds.
+  for_seconds: ?int
+) -> (
+  name: string,
+  policy: PolicyState
+)
+
+# Removes a rule that AddRule has added. Flows that it decided are decided again.
+method RemoveRule(name: string) -> (policy: PolicyState)
+
 # Takes decisions back: each flow that the filter fits is asked again at its next packet. A filter has
 # to be given, or all for every flow.
 method Revoke(filter: ?Filter, all: ?bool) -> (
@@ -377,7 +401,8 @@ method Kill(filter: ?Filter, all: ?bool) -> (
   failed: int
 )
 
-# The policy has errors. Of very many only the first are listed, the others counted.
+# The policy has errors, or what was asked would give it one. Of very many only the first are listed, the
+# others counted.
 error PolicyRefused (diagnostics: []Diagnostic, omitted: int)
 )idl";
 

@@ -239,6 +239,9 @@ void members(Visitor& visit, Like<RuleEntry> auto& rule) {
   visit("line", rule.line);
   visit("verdict", rule.verdict);
   visit("stage", rule.stage);
+  visit("origin", rule.origin);
+  visit("expires", rule.expires);
+  visit("hits", rule.hits);
 }
 
 template <class Visitor>

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "control_server.hpp"
+#include "tollgate/control/flow_entry.hpp"
 
 namespace tollgate {
 
@@ -123,13 +124,55 @@ void ControlSession::answer(const request::WatchFlows& asked) {
 }
 
 void ControlSession::answer(const request::Reload&) {
-  const Diagnostics why = server_->service_.reload();
-  if (!why.empty()) {
-    send(refused_reply(why));
-    return;
+  kind_ = Kind::wait;
+  server_->service_.reload(when_done([this] {
+    return VarlinkReply{{{"policy", policy_state()}}, false, ""};
+  }));
+}
+
+void ControlSession::answer(const request::AddRule& asked) {
+  kind_ = Kind::wait;
+  AddedRule rule = asked.rule;
+  if (asked.lasts) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    rule.expire_at(Time{std::chrono::duration_cast<Duration>(now) + *asked.lasts});
   }
-  boost::json::value status = to_json(server_->service_.status());
-  send({{{"policy", status.at("policy")}}, false, ""});
+  server_->service_.add_rule(
+      std::move(rule), [self = weak_from_this()](const Result<std::string, Diagnostics>& name) {
+        const auto session = self.lock();
+        if (!session || session->server_ == nullptr) return;
+        if (!name) return session->answer_later(refused_reply(name.error()));
+        session->answer_later({{{"name", *name}, {"policy", session->policy_state()}}, false, ""});
+      });
+}
+
+void ControlSession::answer(const request::RemoveRule& asked) {
+  kind_ = Kind::wait;
+  server_->service_.remove_rule(asked.name, when_done([this] {
+                                  return VarlinkReply{{{"policy", policy_state()}}, false, ""};
+                                }));
+}
+
+boost::json::value ControlSession::policy_state() const {
+  return to_json(server_->service_.status()).at("policy");
+}
+
+// `reply` is asked for while the session lives, and only when all went well.
+ControlService::Done ControlSession::when_done(std::function<VarlinkReply()> reply) {
+  return [self = weak_from_this(), reply = std::move(reply)](const Diagnostics& why) {
+    const auto session = self.lock();
+    if (!session || session->server_ == nullptr) return;
+    session->answer_later(why.empty() ? reply() : refused_reply(why));
+  };
+}
+
+// The answer comes, now or later, from somebody who knows nothing of this session's turns.
+void ControlSession::answer_later(VarlinkReply reply) {
+  kind_ = Kind::none;
+  send(std::move(reply));
+  boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    if (self->server_ != nullptr) self->work();
+  });
 }
 
 void ControlSession::answer(const request::Explain& asked) {
@@ -170,11 +213,14 @@ void ControlSession::go_on_acting() {
 bool ControlSession::streaming() const { return kind_ != Kind::none; }
 
 // By itself; a watcher that has seen what was there waits for others to make them.
-bool ControlSession::makes_replies() const { return streaming() && (kind_ != Kind::watch || next_flow_); }
+bool ControlSession::makes_replies() const {
+  return streaming() && kind_ != Kind::wait && (kind_ != Kind::watch || next_flow_);
+}
 
 void ControlSession::stream() {
   switch (kind_) {
     case Kind::none:
+    case Kind::wait:
       break;
     case Kind::list:
     case Kind::watch:
@@ -214,8 +260,8 @@ void ControlSession::stream_rules() {
   for (; next_rule_ < end; ++next_rule_) {
     const Rule& rule = rules[next_rule_];
     send_held(true);
-    const RuleEntry entry{rule.name, rule.file, rule.line, std::string{to_string(rule.verdict)},
-                          std::string{to_string(rule.stage)}};
+    RuleEntry entry = describe(rule);
+    entry.hits = server_->service_.hits(policy_, static_cast<std::uint32_t>(next_rule_));
     held_ = VarlinkReply{{{"rule", to_json(entry)}}, false, ""};
   }
   if (next_rule_ == rules.size()) end_stream();

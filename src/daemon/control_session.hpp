@@ -36,8 +36,8 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
   bool watches() const { return kind_ == Kind::watch; }
 
  private:
-  // What is being answered: nothing, or a stream of replies.
-  enum class Kind : std::uint8_t { none, list, watch, rules, act };
+  // What is being answered: nothing, a stream of replies, or something that is done elsewhere.
+  enum class Kind : std::uint8_t { none, list, watch, rules, act, wait };
 
   void read();
   void received(std::size_t bytes);
@@ -52,6 +52,8 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
   void answer(const request::Reload&);
   void answer(const request::Explain& asked);
   void answer(const request::GetRules&);
+  void answer(const request::AddRule& asked);
+  void answer(const request::RemoveRule& asked);
   void answer(const request::Revoke& asked);
   void answer(const request::Kill& asked);
 
@@ -63,6 +65,9 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
   void begin_action(ControlService::Action action, const FlowFilter& filter);
   void go_on_acting();
   void end_stream();
+  ControlService::Done when_done(std::function<VarlinkReply()> reply);
+  void answer_later(VarlinkReply reply);
+  boost::json::value policy_state() const;
   bool shows(const FlowEntry& flow) const;
 
   void send(VarlinkReply reply);

@@ -52,7 +52,7 @@ std::string plural(std::uint64_t count, const char* one) {
 }  // namespace
 
 Daemon::Daemon(std::string config_path, std::string base, const Config& config, PolicyPointer policy,
-               const std::set<std::string>& lists, LogSink& log)
+               AddedRules added, const std::set<std::string>& lists, LogSink& log)
     : config_path_{std::move(config_path)},
       base_{std::move(base)},
       config_{config},
@@ -70,9 +70,12 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
   if (const auto problem = give_up_privileges(attribution_ ? attribution_->needs() : AttributionNeeds{})) {
     throw std::runtime_error{"privileges could not be given up: " + *problem};
   }
+  live_policy_ =
+      std::make_unique<LivePolicy>(loop_, config_path_, config_, engine_.policy_pointer(), std::move(added),
+                                   [this](const LivePolicy::Swap& swap) { swap_policy(swap); });
   lists_ = std::make_unique<ListWatch>(loop_, log_, [this] {
     log_.message(LogLevel::info, "a list has changed on disk: the policy is loaded again");
-    reload();
+    reload([](const Diagnostics&) {});
   });
   watch_lists(lists);
   apply_rules();
@@ -184,8 +187,9 @@ void Daemon::wait_for_signal() {
     if (error) return;
     if (signal != SIGHUP) return stop();
     service_manager_.reloading();
-    reload();  // says in the log what came of it
-    service_manager_.ready(plural(engine_.policy().rules().size(), "rule"));
+    reload([this](const Diagnostics&) {  // the log has said what came of it
+      service_manager_.ready(plural(engine_.policy().rules().size(), "rule"));
+    });
     wait_for_signal();
   });
 }
@@ -245,29 +249,20 @@ void Daemon::say_skipped() {
   log_.message(LogLevel::warning, text);
 }
 
-Diagnostics Daemon::reload() {
-  SystemSources sources;
-  Diagnostics problems;
-  const auto config = load_config(config_path_);
-  if (!config.ok()) problems = config.error();
-  auto policy = load_policy(config_.policy, policy_features(config_), sources);
-  if (!policy.ok()) problems.insert(problems.end(), policy.error().begin(), policy.error().end());
-  if (!problems.empty()) {
-    std::string text = "the new policy is refused, the old one stays:";
-    for (const Diagnostic& problem : problems) text += "\n" + problem.to_string();
-    log_.message(LogLevel::error, text);
-    return problems;
-  }
-  watch_lists(sources.lists());
-  gate_->handle(PolicyReplaced{*policy});
+void Daemon::swap_policy(const LivePolicy::Swap& swap) {
+  if (swap.lists) watch_lists(*swap.lists);
+  gate_->handle(swap.replaced);
   policy_loaded_ = clock_.now();
-  log_.message(LogLevel::info, "policy generation " + std::to_string(engine_.generation().value) + ": " +
+  log_.message(LogLevel::info, (swap.what.empty() ? "" : swap.what + ": ") + "policy generation " +
+                                   std::to_string(engine_.generation().value) + ": " +
                                    plural(engine_.policy().rules().size(), "rule"));
-  say_skipped();
-  if (!(*config == config_)) {
+  if (swap.lists) say_skipped();
+  if (!swap.not_saved.empty()) {
+    log_.message(LogLevel::error, "added rules are not as they are on disk: " + swap.not_saved);
+  }
+  if (swap.config_differs) {
     log_.message(LogLevel::notice, config_path_ + " has changed: that takes effect at the next start");
   }
-  return {};
 }
 
 }  // namespace tollgate

@@ -21,6 +21,7 @@
 #include "linux/queue.hpp"
 #include "list_watch.hpp"
 #include "live_parts.hpp"
+#include "live_policy.hpp"
 #include "log_sink.hpp"
 #include "ruleset_keeper.hpp"
 #include "service_manager.hpp"
@@ -38,9 +39,10 @@ class Daemon final : public ControlService {
   // Opens everything in order: queues, conntrack, sockets, control socket; gives up privileges; loads
   // the rules. Throws std::runtime_error that says what could not be done.
   // `base`: while this path exists the rules are not only ours and stay when we go; "" for never.
-  // `lists`: the files that the policy read, to be watched.
+  // `added`: the rules that were added at run time, which the policy has; `lists`: the files that it read,
+  // to be watched.
   Daemon(std::string config_path, std::string base, const Config& config, PolicyPointer policy,
-         const std::set<std::string>& lists, LogSink& log);
+         AddedRules added, const std::set<std::string>& lists, LogSink& log);
   ~Daemon() override;
 
   // Reads what lives already, a slice at a time while packets are answered, says that it is ready, and
@@ -52,7 +54,10 @@ class Daemon final : public ControlService {
                                      const std::function<void(const FlowEntry&)>& each) override;
   Acted act(Action action, const FlowFilter& filter, std::uint32_t from, std::uint32_t limit) override;
   PolicyPointer policy() override;
-  Diagnostics reload() override;
+  std::optional<std::uint64_t> hits(const PolicyPointer& policy, std::uint32_t rule) override;
+  void reload(Done done) override;
+  void add_rule(AddedRule rule, Added told) override;
+  void remove_rule(const std::string& name, Done done) override;
   Explanation explain(const ExplainRequest& request) override;
   void watch(bool on) override;
 
@@ -64,6 +69,7 @@ class Daemon final : public ControlService {
   std::vector<std::string> lacking() const;
   void keep_rules(const LiveRules& loaded);
   void say_skipped();
+  void swap_policy(const LivePolicy::Swap& swap);
   bool rules_stay() const;
   void watch_lists(const std::set<std::string>& lists);
   void wait_for_signal();
@@ -96,6 +102,7 @@ class Daemon final : public ControlService {
   std::optional<SocketDiag> sockets_;
   std::unique_ptr<Attribution> attribution_;
   std::unique_ptr<Gate> gate_;
+  std::unique_ptr<LivePolicy> live_policy_;
   std::unique_ptr<ControlServer> control_;
   LiveParts live_parts_;
   InvalidCount invalid_;

@@ -159,6 +159,26 @@ ControlService::Acted Daemon::act(Action action, const FlowFilter& filter, std::
 
 PolicyPointer Daemon::policy() { return engine_.policy_pointer(); }
 
+std::optional<std::uint64_t> Daemon::hits(const PolicyPointer& policy, std::uint32_t rule) {
+  if (policy != engine_.policy_pointer()) return std::nullopt;
+  return engine_.rule_hits(rule);
+}
+
+void Daemon::reload(Done done) {
+  live_policy_->reload([this, done = std::move(done)](const Diagnostics& why) {
+    if (!why.empty()) {
+      std::string text = "the new policy is refused, the old one stays:";
+      for (const Diagnostic& problem : why) text += "\n" + problem.to_string();
+      log_.message(LogLevel::error, text);
+    }
+    done(why);
+  });
+}
+
+void Daemon::add_rule(AddedRule rule, Added told) { live_policy_->add(std::move(rule), std::move(told)); }
+
+void Daemon::remove_rule(const std::string& name, Done done) { live_policy_->remove(name, std::move(done)); }
+
 Explanation Daemon::explain(const ExplainRequest& request) {
   return tollgate::explain(engine_.policy(), request);
 }

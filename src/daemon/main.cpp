@@ -5,6 +5,7 @@
 #include <string>
 
 #include "daemon.hpp"
+#include "linux/state_file.hpp"
 #include "linux/system_sources.hpp"
 #include "log_sink.hpp"
 
@@ -30,10 +31,16 @@ int serve(const std::string& path, const std::string& base, tollgate::LogOptions
   tollgate::LogSink log{log_options};
   if (!config.ok()) return refuse(log, config.error());
   tollgate::SystemSources sources;
-  const auto policy = tollgate::load_policy(config->policy, tollgate::policy_features(*config), sources);
+  const std::string state = tollgate::added_rules_file(config->state);
+  auto added = tollgate::read_added_rules(state);
+  if (!added.ok()) return refuse(log, added.error());
+  added->drop_expired(sources.now());
+  // The places that diagnostics name are those in that file as long as nobody wrote into it by hand.
+  const auto policy = tollgate::load_policy(config->policy, tollgate::policy_features(*config), sources,
+                                            {state, added->to_text()});
   if (!policy.ok()) return refuse(log, policy.error());
   try {
-    tollgate::Daemon daemon{path, base, *config, *policy, sources.lists(), log};
+    tollgate::Daemon daemon{path, base, *config, *policy, *std::move(added), sources.lists(), log};
     return daemon.run();
   } catch (const std::exception& problem) {
     log.message(tollgate::LogLevel::error, std::string{"not started: "} + problem.what());

@@ -18,8 +18,9 @@ Engine::Engine(const EngineOptions& options, PolicyPointer policy, Decide decide
       interfaces_{kMaxInterfaceNames},
       rules_{kMaxRuleNames},
       rule_numbers_(policy_->rules().size(), kNoRule),
+      rule_hits_(policy_->rules().size(), 0),
       windows_{options.answer_window} {
-  for (auto& families : layers_) families.fill(generation_);
+  for (auto& families : layers_) families.fill({generation_, Cause::policy});
 }
 
 void Engine::handle(const Event& event, Time now, Effects& effects) {

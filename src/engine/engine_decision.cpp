@@ -34,6 +34,7 @@ void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time n
       flows_.detail(index).old_verdict = old->verdict;
     }
   }
+  count_hit(decided.rule);
   flow.verdict = verdict;
   flow.rule = rule;
   flow.reason = decided.reason;
@@ -44,7 +45,7 @@ void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time n
   if (verdict == Verdict::permanent_accept) authorize_socket(flow, decided.rule, effects);
   // Asked again, answered the same: nothing that a log should say twice. What somebody did by hand,
   // and what came of another interface, is worth a line in any case.
-  const bool silent = cause == Cause::policy ? same_verdict : same;
+  const bool silent = is_of_policy(cause) ? same_verdict : same;
   if (silent && cause != Cause::revoked && cause != Cause::arrival) return;
   record(index, cause, old, now, effects);
   changed(FlowChanged::Kind::decided, index, effects);

@@ -156,6 +156,7 @@ void Engine::on_single_packet(const Context& context) {
   if (const Decided* found = std::get_if<Decided>(&decision)) decided = *found;
   if (is_reroute(decided.verdict)) ++counters_.reroute_refused;
   decided.verdict = temporary(decided.verdict);
+  count_hit(decided.rule);
 
   Record entry;
   entry.time = context.now;
@@ -277,7 +278,7 @@ Cause Engine::why_again(const Context& context, const Flow& flow) const {
   if (flow.state == FlowState::pending) return Cause::none;
   if (flow.due != Cause::none) return flow.due;
   if (flow.reason == Reason::killed) return Cause::none;
-  if (is_stale(flow)) return Cause::policy;
+  if (is_stale(flow)) return why_stale(flow);
   const bool arrives = context.queued.hook == Hook::input &&
                        options_.arrival_interface == ArrivalInterface::reauthorize &&
                        !context.queued.interface.empty() && lets_pass(flow.verdict);

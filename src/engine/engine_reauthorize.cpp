@@ -25,24 +25,38 @@ void Engine::on(const PolicyReplaced& replaced, Time, Effects& effects) {
   const PolicyPointer before = std::exchange(policy_, replaced.policy);
   ++generation_.value;
   rule_numbers_.assign(policy_->rules().size(), kNoRule);
-  bool touched = false;
+  carry_hits(*before);
+  const LayerSet touched = replaced.touched ? *replaced.touched : touched_layers(*before, *policy_);
   for (std::size_t direction = 0; direction < layers_.size(); ++direction) {
-    for (std::size_t family = 0; family < 2; ++family) {
-      if (policy_->same_layer(*before, static_cast<Direction>(direction), kFamilies[family])) continue;
-      layers_[direction][family] = generation_;
-      touched = true;
+    for (const Family family : kFamilies) {
+      if (!touched.contains(static_cast<Direction>(direction), family)) continue;
+      layers_[direction][place_of(family)] = {generation_, replaced.cause};
     }
   }
   rules_used_.assign(rules_.places(), false);
   policy_walk_ = 0;
-  if (!touched) return;
+  if (touched.empty()) return;
   withdraw_sockets(effects);
   if (forgotten_) effects.read_table = true;
 }
 
+// A rule that keeps its name goes on counting.
+void Engine::carry_hits(const Policy& before) {
+  boost::unordered_flat_map<std::string_view, std::uint64_t> counted;
+  for (std::size_t i = 0; i < rule_hits_.size(); ++i) {
+    if (rule_hits_[i] != 0) counted.emplace(before.rules()[i].name, rule_hits_[i]);
+  }
+  rule_hits_.assign(policy_->rules().size(), 0);
+  if (counted.empty()) return;
+  for (std::size_t i = 0; i < rule_hits_.size(); ++i) {
+    if (const auto found = counted.find(policy_->rules()[i].name); found != counted.end())
+      rule_hits_[i] = found->second;
+  }
+}
+
 void Engine::reauthorize_slice(Time now, Effects& effects) {
   policy_walk_ = flows_.scan(*policy_walk_, kFlowsPerSlice, [&](FlowIndex index, const Flow& flow) {
-    if (is_stale(flow)) reauthorize(index, Cause::policy, now, effects);
+    if (is_stale(flow)) reauthorize(index, why_stale(flow), now, effects);
     const std::uint32_t rule = flows_.at(index).rule;
     if (rule < rules_used_.size()) rules_used_[rule] = true;
   });

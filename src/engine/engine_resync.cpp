@@ -120,7 +120,7 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
   } else if (cause != Cause::restart) {
     // Which policy gave this verdict nobody knows any more.
     flow.generation = cause == Cause::none ? generation_ : Generation{1};
-    if (is_stale(flow)) reauthorize(index, Cause::policy, now, effects);
+    if (is_stale(flow)) reauthorize(index, why_stale(flow), now, effects);
   }
 }
 

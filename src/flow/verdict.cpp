@@ -27,7 +27,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Reason::count_)>
     "timed-out", "overload", "folded", "window",   "asking",  "killed",
 };
 constexpr std::array<std::string_view, static_cast<std::size_t>(Cause::count_)> kCauses = {
-    "none", "policy", "arrival", "completion", "revoked", "killed", "restart", "resync",
+    "none", "policy", "rule", "expired", "arrival", "completion", "revoked", "killed", "restart", "resync",
 };
 
 template <class Enum, std::size_t N>

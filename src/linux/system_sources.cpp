@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
 #include <vector>
@@ -121,6 +122,10 @@ std::optional<std::uint32_t> SystemSources::group_id(const std::string& name) {
   group entry{};
   if (!look_up(name, entry, ::getgrnam_r)) return std::nullopt;
   return entry.gr_gid;
+}
+
+Time SystemSources::now() {
+  return Time{std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())};
 }
 
 Result<Config, Diagnostics> load_config(const std::string& path) {

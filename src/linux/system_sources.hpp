@@ -18,6 +18,7 @@ class SystemSources final : public PolicySources {
   Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> places(const std::string& path) override;
   std::optional<std::uint32_t> user_id(const std::string& name) override;
   std::optional<std::uint32_t> group_id(const std::string& name) override;
+  Time now() override;
   const std::set<std::string>& lists() const { return lists_; }
 
  private:

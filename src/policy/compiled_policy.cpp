@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "compiled_policy.hpp"
 
+#include <algorithm>
+
 #include "explain_rule.hpp"
 
 namespace tollgate {
 
 CompiledPolicy::CompiledPolicy(PolicyParts parts)
+    : CompiledPolicy{std::make_shared<const PolicyParts>(parts), parts.rules} {}
+
+CompiledPolicy::CompiledPolicy(std::shared_ptr<const PolicyParts> parts, std::vector<Rule> rules)
     : parts_{std::move(parts)},
-      tests_{parts_.rules, parts_.lists},
-      indexes_{RuleIndex{parts_.rules, Direction::outbound}, RuleIndex{parts_.rules, Direction::inbound},
-               RuleIndex{parts_.rules, Direction::forward}} {
-  for (const Rule& rule : parts_.rules) {
+      rules_{std::move(rules)},
+      tests_{rules_, parts_->lists},
+      indexes_{RuleIndex{rules_, Direction::outbound}, RuleIndex{rules_, Direction::inbound},
+               RuleIndex{rules_, Direction::forward}} {
+  for (const Rule& rule : rules_) {
+    if (rule.expires) next_expiry_ = std::min(next_expiry_.value_or(*rule.expires), *rule.expires);
     asks_countries_ = asks_countries_ || !rule.countries.any();
     asks_asns_ = asks_asns_ || !rule.asns.any();
   }
@@ -18,12 +25,12 @@ CompiledPolicy::CompiledPolicy(PolicyParts parts)
 
 Probe CompiledPolicy::probe(const Evidence& seen) const {
   Probe probe{seen};
-  if (asks_countries_ && parts_.country_places) {
-    if (const auto country = parts_.country_places->country(probe.remote_address()))
+  if (asks_countries_ && parts_->country_places) {
+    if (const auto country = parts_->country_places->country(probe.remote_address()))
       probe.country = country->value;
   }
-  if (asks_asns_ && parts_.asn_places) {
-    if (const auto asn = parts_.asn_places->asn(probe.remote_address())) probe.asn = *asn;
+  if (asks_asns_ && parts_->asn_places) {
+    if (const auto asn = parts_->asn_places->asn(probe.remote_address())) probe.asn = *asn;
   }
   return probe;
 }
@@ -31,7 +38,7 @@ Probe CompiledPolicy::probe(const Evidence& seen) const {
 FirstMatch CompiledPolicy::match(const Evidence& seen) const {
   const Probe probe = this->probe(seen);
   FirstMatch best;
-  auto before = static_cast<std::uint32_t>(parts_.rules.size());  // only rules above it can be better
+  auto before = static_cast<std::uint32_t>(rules_.size());  // only rules above it can be better
   indexes_[static_cast<std::size_t>(seen.direction)].each(probe, [&](RuleIds candidates) {
     for (const std::uint32_t rule : candidates) {
       if (rule >= before) return;
@@ -48,8 +55,8 @@ FirstMatch CompiledPolicy::match(const Evidence& seen) const {
 std::vector<TriedRule> CompiledPolicy::explain(const Evidence& seen) const {
   std::vector<TriedRule> tried;
   const Probe places = probe(seen);
-  for (std::uint32_t rule = 0; rule < parts_.rules.size(); ++rule) {
-    const RuleAnswer answer = explain_rule(parts_.rules[rule], parts_.list_names, parts_.lists, places);
+  for (std::uint32_t rule = 0; rule < rules_.size(); ++rule) {
+    const RuleAnswer answer = explain_rule(rules_[rule], parts_->list_names, parts_->lists, places);
     tried.push_back({rule, answer.match, answer.why});
     if (answer.match != Match::no) break;
   }

@@ -26,12 +26,65 @@ std::string at(const std::string& file, Place place) {
   return file + ':' + std::to_string(place.line) + ':' + std::to_string(place.column);
 }
 
+// The rules of one file, behind those that are there. No name may be used twice, nor be one of `others`.
+void read_rules(std::vector<TomlTable>& tables, const RuleContext& context, const RulePlaces* others,
+                RulePlaces& places, std::vector<Rule>& rules) {
+  for (TomlTable& table : tables) {
+    const auto name_value = table.take("name");
+    Rule rule = read_rule(table, context);
+    const Place place = name_value ? name_value->place() : table.place();
+    const auto [own, first] = places.try_emplace(rule.name, Definition{table.found().file(), place});
+    const Definition* before = first ? nullptr : &own->second;
+    if (first && others != nullptr) {
+      if (const auto other = others->find(rule.name); other != others->end()) before = &other->second;
+    }
+    if (before != nullptr && !rule.name.empty()) {
+      table.found().add(place, "the rule name " + in_quotes(rule.name) + " is already used at " +
+                                   at(before->file, before->place));
+    }
+    rules.push_back(std::move(rule));
+  }
+}
+
+Result<std::vector<Rule>, Diagnostics> read_added(const PolicyText& added, const PolicyParts& parts,
+                                                  const PolicyFeatures& features, PolicySources& sources) {
+  std::vector<Rule> rules;
+  if (added.text.empty()) return rules;
+  const auto document = TomlDocument::parse(added.text, added.file);
+  if (!document) return Diagnostics{document.error()};
+  FileDiagnostics found{added.file};
+  TomlTable root = document->root(found);
+  std::vector<TomlTable> tables;
+  if (const auto value = root.take("rule")) tables = value->tables();
+  root.refuse_rest();
+  const RuleContext context{features, sources, parts.lists_by_name, parts.country_places != nullptr,
+                            parts.asn_places != nullptr};
+  RulePlaces places;
+  read_rules(tables, context, &parts.rule_places, places, rules);
+  for (Rule& rule : rules) rule.added = true;
+  if (!found.empty()) return found.take();
+  return rules;
+}
+
+// Added rules first; what has expired is left out.
+Result<PolicyPointer, Diagnostics> put_together(const std::shared_ptr<const PolicyParts>& parts,
+                                                const PolicyText& added, const PolicyFeatures& features,
+                                                PolicySources& sources) {
+  auto rules = read_added(added, *parts, features, sources);
+  if (!rules) return rules.error();
+  rules->insert(rules->end(), parts->rules.begin(), parts->rules.end());
+  const Time now = sources.now();
+  std::erase_if(*rules, [now](const Rule& rule) { return rule.expires && *rule.expires <= now; });
+  return PolicyPointer{std::make_shared<const CompiledPolicy>(parts, std::move(*rules))};
+}
+
 class PolicyLoader {
  public:
   PolicyLoader(const PolicyFeatures& features, PolicySources& sources)
       : features_{features}, sources_{sources} {}
 
-  Result<PolicyPointer, Diagnostics> load(const std::string& path) {
+  // The files alone.
+  Result<std::shared_ptr<const PolicyParts>, Diagnostics> load(const std::string& path) {
     const auto files = sources_.policy_files(path);
     if (!files) return Diagnostics{files.error()};
     // The defaults alone would cut off whoever is logged in by the network: nobody means that by an
@@ -47,7 +100,7 @@ class PolicyLoader {
     }
     Diagnostics found = diagnostics();
     if (!found.empty()) return found;
-    return PolicyPointer{std::make_shared<const CompiledPolicy>(std::move(parts_))};
+    return std::make_shared<const PolicyParts>(std::move(parts_));
   }
 
  private:
@@ -55,11 +108,6 @@ class PolicyLoader {
     std::unique_ptr<PolicyFile> file;  // null: see `failed`
     std::optional<Diagnostic> failed;
   };
-  struct Definition {
-    std::string file;
-    Place place;
-  };
-
   void open(const std::string& path) {
     const auto text = sources_.read(path);
     if (!text) {
@@ -138,7 +186,7 @@ class PolicyLoader {
       value.error("the list's name " + in_quotes(name) + " must be of letters, digits, - and _");
       return;
     }
-    if (const auto before = lists_.find(name); before != lists_.end()) {
+    if (const auto before = parts_.lists_by_name.find(name); before != parts_.lists_by_name.end()) {
       value.error(value.name() + " is already defined at " + at(before->second.file, before->second.place));
       return;
     }
@@ -146,26 +194,16 @@ class PolicyLoader {
     const AddressList list{read_list(std::move(table), sources_, file.list_files, parts_.skipped)};
     const bool complete = file.found.size() + file.list_files.size() == errors_before;
     const ListId id{static_cast<std::uint32_t>(parts_.lists.size())};
-    lists_[name] = {id,       list.has(Family::ipv4), list.has(Family::ipv6),
-                    complete, value.place(),          value.file()};
+    parts_.lists_by_name[name] = {id,       list.has(Family::ipv4), list.has(Family::ipv6),
+                                  complete, value.place(),          value.file()};
     parts_.list_names.push_back(name);
     parts_.lists.push_back(list);
   }
 
   void read_rules(PolicyFile& file) {
-    const RuleContext context{features_, sources_, lists_, country_place_.has_value(),
+    const RuleContext context{features_, sources_, parts_.lists_by_name, country_place_.has_value(),
                               asn_place_.has_value()};
-    for (TomlTable& table : file.rules) {
-      const auto name_value = table.take("name");
-      Rule rule = read_rule(table, context);
-      const Place place = name_value ? name_value->place() : table.place();
-      const auto [before, first] = rule_names_.try_emplace(rule.name, Definition{file.found.file(), place});
-      if (!first && !rule.name.empty()) {
-        file.found.add(place, "the rule name " + in_quotes(rule.name) + " is already used at " +
-                                  at(before->second.file, before->second.place));
-      }
-      parts_.rules.push_back(std::move(rule));
-    }
+    tollgate::read_rules(file.rules, context, nullptr, parts_.rule_places, parts_.rules);
   }
 
   Diagnostics diagnostics() {
@@ -188,16 +226,22 @@ class PolicyLoader {
   std::vector<Opened> files_;
   std::array<std::optional<Definition>, kDirections> default_places_;
   std::optional<Definition> country_place_, asn_place_;
-  ListNames lists_;
-  std::map<std::string, Definition> rule_names_;
   PolicyParts parts_;
 };
 
 }  // namespace
 
 Result<PolicyPointer, Diagnostics> load_policy(const std::string& path, const PolicyFeatures& features,
-                                               PolicySources& sources) {
-  return PolicyLoader{features, sources}.load(path);
+                                               PolicySources& sources, const PolicyText& added) {
+  const auto parts = PolicyLoader{features, sources}.load(path);
+  if (!parts) return parts.error();
+  return put_together(*parts, added, features, sources);
+}
+
+Result<PolicyPointer, Diagnostics> CompiledPolicy::with_added(const PolicyText& added,
+                                                              const PolicyFeatures& features,
+                                                              PolicySources& sources) const {
+  return put_together(parts_, added, features, sources);
 }
 
 }  // namespace tollgate

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kLongestName = 200;
 
 // Part of the language, not of this version.
-constexpr std::array<std::string_view, 3> kLater = {"domain", "encrypted", "expires"};
+constexpr std::array<std::string_view, 2> kLater = {"domain", "encrypted"};
 constexpr std::string_view kAsk = "ask";
 constexpr std::string_view kAnyPeer = "any";
 
@@ -133,6 +133,7 @@ class RuleReader {
       if (const auto value = table_.take(to_string(field))) rule_.who[i] = read_texts(*value, field);
     }
     if (const auto value = table_.take("reauthorize")) rule_.reauthorize = value->boolean();
+    if (const auto value = table_.take("expires")) rule_.expires = value->time();
     if (const auto value = table_.take("peers")) {
       rule_.any_peer = value->is_string() && value->string_value() == kAnyPeer;
       if (!rule_.any_peer) value->wrong("\"any\"");

@@ -21,6 +21,13 @@ struct NamedList {
 };
 using ListNames = std::map<std::string, NamedList, std::less<>>;
 
+// Where a name was given.
+struct Definition {
+  std::string file;
+  Place place;
+};
+using RulePlaces = std::map<std::string, Definition>;
+
 struct RuleContext {
   const PolicyFeatures& features;
   PolicySources& sources;

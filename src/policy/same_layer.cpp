@@ -2,6 +2,7 @@
 // What of a policy a change leaves as it was.
 #include <algorithm>
 #include <iterator>
+#include <span>
 #include <vector>
 
 #include "compiled_policy.hpp"
@@ -12,8 +13,9 @@ namespace {
 // The rules of one policy that one direction and family can meet, in order.
 class Layer {
  public:
-  Layer(const PolicyParts& parts, Direction direction, Family family) : parts_{parts}, family_{family} {
-    for (const Rule& rule : parts.rules) {
+  Layer(std::span<const Rule> rules, std::span<const AddressList> lists, Direction direction, Family family)
+      : lists_{lists}, family_{family} {
+    for (const Rule& rule : rules) {
       const bool meets = rule.directions.contains(direction) && has_family(rule.source) &&
                          has_family(rule.destination) && has_family(rule.address);
       if (meets) rules_.push_back(&rule);
@@ -41,12 +43,13 @@ class Layer {
     return mine;
   }
 
-  const AddressList& list(ListId id) const { return parts_.lists[id.value]; }
+  const AddressList& list(ListId id) const { return lists_[id.value]; }
 
   static bool alike(const Layer& a, const AddressMatch& x, const Layer& b, const AddressMatch& y) {
     return x.any() == y.any() && a.prefixes_of(x) == b.prefixes_of(y) &&
            std::ranges::equal(x.lists, y.lists, [&](ListId left, ListId right) {
-             return a.list(left).same(b.list(right), a.family_);
+             const AddressList &mine = a.list(left), &theirs = b.list(right);
+             return &mine == &theirs || mine.same(theirs, a.family_);
            });
   }
 
@@ -61,12 +64,14 @@ class Layer {
   static Rule rest_of(Rule rule) {
     rule.file.clear();
     rule.line = 0;
+    rule.added = false;
+    rule.expires.reset();
     rule.directions = {};
     rule.source = rule.destination = rule.address = {};
     return rule;
   }
 
-  const PolicyParts& parts_;
+  std::span<const AddressList> lists_;
   Family family_;
   std::vector<const Rule*> rules_;
 };
@@ -81,11 +86,23 @@ bool same_edition(const std::shared_ptr<const PlaceDatabase>& a,
 bool CompiledPolicy::same_layer(const Policy& other, Direction direction, Family family) const {
   const auto* compiled = dynamic_cast<const CompiledPolicy*>(&other);
   if (compiled == nullptr || default_verdict(direction) != other.default_verdict(direction)) return false;
-  const bool same_places = same_edition(parts_.country_places, compiled->parts_.country_places) &&
-                           same_edition(parts_.asn_places, compiled->parts_.asn_places);
+  const bool same_places = same_edition(parts_->country_places, compiled->parts_->country_places) &&
+                           same_edition(parts_->asn_places, compiled->parts_->asn_places);
   // Rules that speak of places are the same only where the places are.
   if ((asks_countries_ || asks_asns_) && !same_places) return false;
-  return Layer{parts_, direction, family} == Layer{compiled->parts_, direction, family};
+  return Layer{rules_, parts_->lists, direction, family} ==
+         Layer{compiled->rules_, compiled->parts_->lists, direction, family};
+}
+
+LayerSet touched_layers(const Policy& before, const Policy& after) {
+  LayerSet touched;
+  for (std::size_t i = 0; i < kDirections; ++i) {
+    const auto direction = static_cast<Direction>(i);
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      if (!after.same_layer(before, direction, family)) touched.add(direction, family);
+    }
+  }
+  return touched;
 }
 
 }  // namespace tollgate

@@ -8,61 +8,12 @@
 #include <span>
 
 #include "../support/engine_checker.hpp"
-#include "../support/memory_sources.hpp"
+#include "../support/engine_policies.hpp"
 #include "tollgate/base/reader.hpp"
 
 using namespace tollgate;
 
 namespace {
-
-constexpr const char* kPolicies[] = {R"([default]
-outbound = "permanent-accept"
-inbound = "block"
-[[rule]]
-name = "ask"
-port = "tcp/443"
-verdict = "accept"
-[[rule]]
-name = "by program"
-process = ["/usr/bin/curl", "unknown"]
-port = "udp/53"
-verdict = "permanent-accept"
-[[rule]]
-name = "temporary"
-protocol = ["tcp", "udp"]
-port = "1-1023"
-verdict = "accept"
-[[rule]]
-name = "refused"
-destination = ["10.0.0.0/8", "2001:db8::/32"]
-verdict = "permanent-block"
-)",
-                                     R"([default]
-outbound = "permanent-block"
-inbound = "permanent-accept"
-[[rule]]
-name = "ask"
-reauthorize = true
-port = "udp/1-1023"
-verdict = "accept"
-[[rule]]
-name = "anybody"
-direction = ["outbound", "inbound"]
-protocol = "udp"
-peers = "any"
-verdict = "permanent-accept"
-[[rule]]
-name = "elsewhere"
-direction = "outbound"
-protocol = "tcp"
-verdict = "reroute-nameserver"
-)"};
-
-Decision decide_or_ask(const Policy& rules, const Evidence& seen) {
-  const Decision decision = decide(rules, seen);
-  const Decided* decided = std::get_if<Decided>(&decision);
-  return decided != nullptr && decided->rule == 0 ? Decision{Waits{0}} : decision;
-}
 
 EngineOptions options() {
   EngineOptions small;
@@ -116,7 +67,8 @@ class Script {
         return void(checker_.handle(
             AnswerGiven{FlowId{detail}, static_cast<Verdict>(kind / 8 % kVerdictCount)}, now_));
       case 2:
-        return void(checker_.handle(PolicyReplaced{policy(kind / 8 % 2)}, now_));
+        return void(
+            checker_.handle(PolicyReplaced{test::engine_policy(kind / 8 % test::kEnginePolicyCount)}, now_));
       case 3:
         return conntrack(kind, detail);
       default:
@@ -217,14 +169,8 @@ class Script {
     checker_.handle(change, now_);
   }
 
-  static PolicyPointer policy(std::size_t which) {
-    static const PolicyPointer compiled[] = {*load_text(kPolicies[0], {true, true, true, true}),
-                                             *load_text(kPolicies[1], {true, true, true, true})};
-    return compiled[which];
-  }
-
   Reader in_;
-  test::EngineChecker checker_{options(), policy(0), &decide_or_ask};
+  test::EngineChecker checker_{options(), test::engine_policy(0), &test::decide_or_ask};
   Time now_{std::chrono::hours{1}};
   FiveTuple last_tuple_;
   FlowRef last_asked_;

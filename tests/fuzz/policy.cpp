@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "../support/memory_sources.hpp"
+#include "tollgate/policy/added_rules.hpp"
 
 namespace {
 
@@ -81,6 +82,20 @@ void check_agreement(const Policy& policy, std::mt19937& random) {
   }
 }
 
+// A text of added rules is written as it was read, and no policy is wrong with it where it is right by
+// itself but for names that are used twice.
+void check_added(const std::string& text, MemorySources& sources) {
+  const auto added = AddedRules::parse({"added.toml", text});
+  if (!added) return require(!added.error().empty());
+  const auto again = AddedRules::parse({"added.toml", added->to_text()});
+  require(again.ok() && again->to_text() == added->to_text());
+  sources.files["none.toml"] = "";
+  const auto files = load_policy("none.toml", {true, true, true, true}, sources);
+  const auto policy =
+      (*files)->with_added({"added.toml", added->to_text()}, {true, true, true, true}, sources);
+  require(!policy || (*policy)->rules().size() <= added->all().size());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -90,6 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   sources.files["policy.toml"] = text.substr(0, end);
   if (end != std::string_view::npos) sources.files["lists/a"] = text.substr(end + 1);
   const bool all = size % 2 == 0;
+  check_added(sources.files["policy.toml"], sources);
   const auto policy = load_policy("policy.toml", {all, all, all, all}, sources);
   if (!policy) {
     require(!policy.error().empty());

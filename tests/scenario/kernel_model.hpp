@@ -94,6 +94,9 @@ class KernelModel {
   FiveTuple peer_tuple(Protocol protocol, std::uint16_t local_port, bool inbound);
 
   // The kernel.
+  static bool is_tcp(const FiveTuple& tuple) { return tuple.protocol == Protocol::tcp; }
+  static std::string local_key(Protocol protocol, Direction direction, const IpAddress& address,
+                               std::uint16_t port);
   Entry* find(const FiveTuple& tuple);
   bool has_socket(const FiveTuple& flow) const;
   std::uint32_t sequence_of(const FiveTuple& flow) const;

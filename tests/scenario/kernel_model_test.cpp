@@ -3,75 +3,13 @@
 #include "kernel_model.hpp"
 
 #include "catch.hpp"
-#include "memory_sources.hpp"
+#include "engine_policies.hpp"
 
 using namespace tollgate;
 using namespace tollgate::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr const char* kPolicies[] = {
-    R"([default]
-outbound = "permanent-accept"
-inbound = "permanent-block"
-[[rule]]
-name = "ask"
-port = ["tcp/443", "udp/443"]
-verdict = "accept"
-[[rule]]
-name = "server"
-direction = "inbound"
-protocol = ["tcp", "udp"]
-port = "2000-2010"
-peers = "any"
-verdict = "permanent-accept"
-[[rule]]
-name = "refused"
-port = 25
-verdict = "permanent-block"
-)",
-    R"([default]
-outbound = "permanent-drop"
-inbound = "permanent-block"
-[[rule]]
-name = "temporary"
-direction = "outbound"
-port = "tcp/80"
-verdict = "accept"
-[[rule]]
-name = "resolver"
-direction = "outbound"
-port = 53
-verdict = "reroute-nameserver"
-[[rule]]
-name = "torrent"
-direction = ["outbound", "inbound"]
-protocol = "udp"
-peers = "any"
-verdict = "permanent-accept"
-)",
-    R"([default]
-outbound = "permanent-block"
-inbound = "accept"
-[[rule]]
-name = "ask"
-port = "tcp/80"
-verdict = "accept"
-[[rule]]
-name = "six"
-address = "2001:db8::/32"
-verdict = "permanent-accept"
-)",
-};
-
-Decision decide_or_ask(const Policy& rules, const Evidence& seen) {
-  const Decision decision = decide(rules, seen);
-  const Decided* decided = std::get_if<Decided>(&decision);
-  const bool asks =
-      decided != nullptr && decided->rule != kNoRule && rules.rules()[decided->rule].name == "ask";
-  return asks ? Decision{Waits{decided->rule}} : decision;
-}
 
 EngineOptions options(std::uint32_t seed) {
   EngineOptions options;
@@ -91,7 +29,7 @@ KernelModel model(std::uint32_t seed) {
   traits.accounting = seed % 5 != 0;
   traits.loses = seed % 2 != 0;
   std::vector<PolicyPointer> policies;
-  for (const char* text : kPolicies) policies.push_back(load_text(text, {true, true, true, true}).value());
+  for (std::size_t i = 0; i < kEnginePolicyCount; ++i) policies.push_back(engine_policy(i));
   return {seed, traits, options(seed), std::move(policies), &decide_or_ask};
 }
 

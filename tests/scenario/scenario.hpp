@@ -18,7 +18,7 @@ struct Step {
   std::vector<std::string> words;
   std::vector<std::uint32_t> expected_lines;
   std::vector<std::string> expected;  // in order, to the letter
-  std::string policy;                 // of a `policy` step
+  std::string policy;                 // of a `policy` or `rules` step
 };
 
 struct Scenario {

@@ -53,7 +53,7 @@ class ScenarioReader {
       step.line = line_;
       step.at = Time{duration(words[1])};
       step.words.assign(words.begin() + 2, words.end());
-      if (step.words[0] == "policy") step.policy = read_block();
+      if (step.words[0] == "policy" || step.words[0] == "rules") step.policy = read_block();
       scenario_.steps.push_back(std::move(step));
     } else {
       fail("not a statement: " + text);

@@ -4,7 +4,7 @@
 #include <map>
 #include <stdexcept>
 
-#include "memory_sources.hpp"
+#include "engine_policies.hpp"
 #include "scenario.hpp"
 #include "scenario_events.hpp"
 #include "scenario_words.hpp"
@@ -12,21 +12,16 @@
 namespace tollgate::test {
 namespace {
 
-PolicyPointer compile(const std::string& text) {
-  const auto policy = load_text(text, {true, true, true, true});
+constexpr PolicyFeatures kAllFeatures{true, true, true, true};
+
+PolicyPointer must_be_policy(const Result<PolicyPointer, Diagnostics>& policy) {
   if (policy.ok()) return *policy;
   std::string problems;
   for (const Diagnostic& problem : policy.error()) problems += "\n" + problem.to_string();
   throw std::runtime_error{"the policy is not one:" + problems};
 }
 
-Decision decide_or_ask(const Policy& policy, const Evidence& seen) {
-  const Decision decision = decide(policy, seen);
-  const Decided* decided = std::get_if<Decided>(&decision);
-  const bool asks =
-      decided != nullptr && decided->rule != kNoRule && policy.rules()[decided->rule].name.starts_with("ask");
-  return asks ? Decision{Waits{decided->rule}} : decision;
-}
+PolicyPointer compile(const std::string& text) { return must_be_policy(load_text(text, kAllFeatures)); }
 
 // The options that a scenario may set, by name.
 EngineOptions options_of(const Scenario& scenario) {
@@ -123,9 +118,26 @@ class ScenarioRunner {
     if (kind == "revoke" || kind == "kill") return by_hand(step);
     if (kind == "broadcast") return on_broadcast(step);
     if (kind == "policy") return handle(PolicyReplaced{compile(step.policy)}, step);
+    if (kind == "rules") return on_rules(step, step.policy, Cause::rule);
+    if (kind == "expire") return on_expire(step);
     if (kind == "time") return handle(TimePassed{}, step);
     if (kind == "stop") return handle(Stopping{}, step);
     throw std::runtime_error{"no such step: " + kind};
+  }
+
+  // What the daemon does with rules that are added or removed, or whose time is over.
+  void on_rules(const Step& step, const std::string& added, Cause cause) {
+    added_ = added;
+    MemorySources sources;
+    sources.clock = step.at;
+    const auto policy = engine_.policy().with_added({"added", added_}, kAllFeatures, sources);
+    handle(PolicyReplaced{must_be_policy(policy), cause}, step);
+  }
+
+  void on_expire(const Step& step) {
+    const std::optional<Time> due = engine_.policy().next_expiry();
+    if (!due || *due > step.at) throw std::runtime_error{"no rule's time is over"};
+    on_rules(step, added_, Cause::expired);
   }
 
   void queue(QueuedPacket packet, const Step& step) {
@@ -269,6 +281,9 @@ class ScenarioRunner {
         {"windows", static_cast<double>(engine_.answer_windows())},
         {"pressure", flows.pressure()},
         {"next", next ? unix_seconds(*next) : -1},
+        {"expiry", engine_.policy().next_expiry() ? unix_seconds(*engine_.policy().next_expiry()) : -1},
+        {"rules", static_cast<double>(engine_.policy().rules().size())},
+        {"first_rule_hits", engine_.policy().rules().empty() ? 0 : static_cast<double>(engine_.rule_hits(0))},
     };
     for (std::size_t i = 1; i < step.words.size(); ++i) {
       const auto [name, value] = setting(step.words[i]);
@@ -282,6 +297,7 @@ class ScenarioRunner {
   Engine engine_;
   Effects effects_;
   std::vector<std::string> differences_;
+  std::string added_;  // rules, as text
 };
 
 }  // namespace

@@ -6,7 +6,7 @@
 
 #include "catch.hpp"
 #include "engine_checker.hpp"
-#include "memory_sources.hpp"
+#include "engine_policies.hpp"
 #include "packet_builder.hpp"
 
 using namespace tollgate;
@@ -15,57 +15,10 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr const char* kPolicies[] = {
-    R"([default]
-outbound = "permanent-accept"
-inbound = "block"
-[[rule]]
-name = "ask"
-port = ["tcp/443", "udp/443"]
-verdict = "accept"
-[[rule]]
-name = "temporary"
-port = "tcp/80"
-verdict = "accept"
-[[rule]]
-name = "refused"
-port = 25
-verdict = "permanent-block"
-)",
-    R"([default]
-outbound = "drop"
-inbound = "permanent-drop"
-[[rule]]
-name = "ask"
-port = "tcp/80"
-verdict = "accept"
-[[rule]]
-name = "web"
-direction = "outbound"
-port = "tcp/443"
-verdict = "permanent-accept"
-[[rule]]
-name = "resolver"
-direction = "outbound"
-port = "udp/53"
-verdict = "reroute-nameserver"
-)",
-};
-
-PolicyPointer policy(std::size_t which) { return *load_text(kPolicies[which], {true, true, true, true}); }
-
-Decision decide_or_ask(const Policy& rules, const Evidence& seen) {
-  const Decision decision = decide(rules, seen);
-  const Decided* decided = std::get_if<Decided>(&decision);
-  const bool asks =
-      decided != nullptr && decided->rule != kNoRule && rules.rules()[decided->rule].name == "ask";
-  return asks ? Decision{Waits{decided->rule}} : decision;
-}
-
 class World {
  public:
   World(std::uint32_t seed, const EngineOptions& options)
-      : random_{seed}, checker_{options, policy(0), &decide_or_ask} {}
+      : random_{seed}, checker_{options, engine_policy(0), &decide_or_ask} {}
 
   void run(int steps) {
     for (int step = 0; step < steps; ++step) {
@@ -89,7 +42,7 @@ class World {
     six_ = pick(4) == 0;
     switch (pick(20)) {
       case 0:
-        return void(checker_.handle(PolicyReplaced{policy(pick(2))}, now_));
+        return void(checker_.handle(PolicyReplaced{engine_policy(pick(kEnginePolicyCount))}, now_));
       case 1:
       case 2:
         return answer();

@@ -56,6 +56,7 @@ class MemorySources : public PolicySources {
   std::map<std::string, std::string> files;
   std::map<std::string, std::uint32_t> users{{"root", 0}, {"alice", 1000}, {"bob", 1001}};
   std::map<std::string, std::uint32_t> groups{{"root", 0}, {"staff", 50}};
+  Time clock{};
 
   Result<std::string, Diagnostic> read(const std::string& path) override {
     const auto file = files.find(path);
@@ -80,6 +81,7 @@ class MemorySources : public PolicySources {
   }
   std::optional<std::uint32_t> user_id(const std::string& name) override { return find(users, name); }
   std::optional<std::uint32_t> group_id(const std::string& name) override { return find(groups, name); }
+  Time now() override { return clock; }
 
  private:
   static std::optional<std::uint32_t> find(const std::map<std::string, std::uint32_t>& ids,

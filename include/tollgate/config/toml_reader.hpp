@@ -15,6 +15,7 @@
 
 #include "tollgate/base/diagnostic.hpp"
 #include "tollgate/base/result.hpp"
+#include "tollgate/base/time.hpp"
 
 namespace tollgate {
 
@@ -76,6 +77,8 @@ class TomlValue {
   std::optional<std::string_view> string() const;  // not empty
   std::optional<std::int64_t> integer(std::int64_t least, std::int64_t most) const;
   std::optional<bool> boolean() const;
+  // A date and time with its offset (RFC 3339), from 1970 to 2199.
+  std::optional<Time> time() const;
   std::optional<TomlTable> table() const;
   // The tables of [[name]].
   std::vector<TomlTable> tables() const;
@@ -110,6 +113,7 @@ class TomlTable {
 
   const std::string& name() const { return name_; }
   bool empty() const { return table_->empty(); }
+  const toml::table& toml() const { return *table_; }  // for who writes it anew
   Place place() const;
   FileDiagnostics& found() const { return *found_; }
   void error(std::string message) const { found_->add(place(), std::move(message)); }
@@ -137,6 +141,7 @@ class TomlDocument {
  public:
   static Result<TomlDocument, Diagnostic> parse(std::string_view text, const std::string& file);
   TomlTable root(FileDiagnostics& found) const { return {table_, {}, found}; }
+  const toml::table& table() const { return table_; }  // for who writes it anew
 
  private:
   explicit TomlDocument(toml::table table) : table_{std::move(table)} {}

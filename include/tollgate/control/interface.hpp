@@ -7,6 +7,7 @@
 
 #include "tollgate/control/messages.hpp"
 #include "tollgate/control/varlink.hpp"
+#include "tollgate/policy/added_rules.hpp"
 
 // What the daemon can be asked, and who may ask it.
 namespace tollgate {
@@ -34,6 +35,13 @@ struct Explain {
   ExplainRequest flow;
 };
 struct GetRules {};
+struct AddRule {
+  AddedRule rule;  // without a name, perhaps
+  std::optional<Duration> lasts;
+};
+struct RemoveRule {
+  std::string name;
+};
 struct Revoke {
   FlowFilter filter;
 };
@@ -42,9 +50,10 @@ struct Kill {
 };
 }  // namespace request
 
-using Request = std::variant<request::GetInfo, request::GetInterfaceDescription, request::Status,
-                             request::ListFlows, request::WatchFlows, request::Reload, request::Explain,
-                             request::GetRules, request::Revoke, request::Kill>;
+using Request =
+    std::variant<request::GetInfo, request::GetInterfaceDescription, request::Status, request::ListFlows,
+                 request::WatchFlows, request::Reload, request::Explain, request::GetRules, request::AddRule,
+                 request::RemoveRule, request::Revoke, request::Kill>;
 
 // everything: root, the daemon's own user, members of the group. own_flows: everybody else.
 enum class Access : std::uint8_t { own_flows, everything };

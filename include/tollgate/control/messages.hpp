@@ -177,6 +177,9 @@ struct RuleEntry {
   std::string name, file;
   std::uint32_t line = 0;
   std::string verdict, stage;
+  std::string origin;                 // "file", "added"
+  std::optional<double> expires;      // Unix seconds
+  std::optional<std::uint64_t> hits;  // decisions that it made; none when the policy has changed meanwhile
 };
 
 struct Explanation {

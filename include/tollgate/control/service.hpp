@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <string>
 
 #include "tollgate/base/diagnostic.hpp"
 #include "tollgate/control/messages.hpp"
+#include "tollgate/policy/added_rules.hpp"
 #include "tollgate/policy/policy.hpp"
 
 namespace tollgate {
@@ -25,8 +27,15 @@ class ControlService {
                                              const std::function<void(const FlowEntry&)>& each) = 0;
   // The one in force; never null.
   virtual PolicyPointer policy() = 0;
-  // Empty when the new policy is in force; else why the old one stays.
-  virtual Diagnostics reload() = 0;
+  // How often this rule of the policy decided; nullopt when the policy is not in force any more.
+  virtual std::optional<std::uint64_t> hits(const PolicyPointer& policy, std::uint32_t rule) = 0;
+  // What changes the policy is done aside: these return at once, and `done` is called on the loop, once,
+  // now or later. Nothing to say: the new policy is in force; else why the old one stays.
+  using Done = std::function<void(const Diagnostics& why)>;
+  virtual void reload(Done done) = 0;
+  using Added = std::function<void(const Result<std::string, Diagnostics>& name)>;
+  virtual void add_rule(AddedRule rule, Added told) = 0;
+  virtual void remove_rule(const std::string& name, Done done) = 0;
   // As `flows`, but does this to those that the filter fits. `next` is where to go on.
   enum class Action : std::uint8_t { revoke, kill };
   struct Acted {

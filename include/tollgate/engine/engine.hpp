@@ -114,6 +114,9 @@ class Engine {
   // Whose the flow at this place is.
   const FlowOwner& owner(FlowIndex index) const { return owners_.at(index); }
   const std::string& rule_name(std::uint32_t index) const { return rules_.name(index); }
+  // How often this rule of the policy in force decided, also under the policies before in which a rule of
+  // its name was.
+  std::uint64_t rule_hits(std::uint32_t rule) const { return rule_hits_[rule]; }
 
  private:
   struct Arrival;  // one queued packet, read
@@ -171,6 +174,9 @@ class Engine {
   bool deliverable(Verdict verdict, const Flow& flow) const;
   Evidence evidence(FlowIndex index) const;
   std::uint32_t rule_number(std::uint32_t policy_rule);
+  void count_hit(std::uint32_t policy_rule) {
+    if (policy_rule != kNoRule) ++rule_hits_[policy_rule];
+  }
   void changed(FlowChanged::Kind kind, FlowIndex index, Effects& effects) const;
   // What was in force before a decision.
   struct Before {
@@ -197,14 +203,18 @@ class Engine {
   void sweep(Time now, Effects& effects);
 
   // Decisions taken back, in engine_reauthorize.cpp.
-  struct Layer {
-    Direction direction;
-    Family family;
+  struct Touched {
+    Generation generation;  // of the policy that last touched the layer
+    Cause cause = Cause::policy;
   };
-  bool is_stale(const Flow& flow) const { return flow.generation < since(flow.direction, flow.tuple.family); }
-  Generation since(Direction direction, Family family) const {
-    return layers_[static_cast<std::size_t>(direction)][family == Family::ipv6 ? 1 : 0];
+  static std::size_t place_of(Family family) { return family == Family::ipv6 ? 1 : 0; }
+  const Touched& touched(Direction direction, Family family) const {
+    return layers_[static_cast<std::size_t>(direction)][place_of(family)];
   }
+  bool is_stale(const Flow& flow) const { return flow.generation < since(flow.direction, flow.tuple.family); }
+  Generation since(Direction direction, Family family) const { return touched(direction, family).generation; }
+  Cause why_stale(const Flow& flow) const { return touched(flow.direction, flow.tuple.family).cause; }
+  void carry_hits(const Policy& before);
   void reauthorize(FlowIndex index, Cause cause, Time now, Effects& effects);
   void reauthorize_slice(Time now, Effects& effects);
   void enforce(FlowIndex index, Verdict old, FlowMark old_mark, Time now, Effects& effects);
@@ -221,7 +231,7 @@ class Engine {
   PolicyPointer policy_;
   Decide decide_;
   Generation generation_{1};
-  std::array<std::array<Generation, 2>, 3> layers_{};  // the policy that last touched each
+  std::array<std::array<Touched, 2>, 3> layers_{};
   FlowTable flows_;
   PendingTable pending_;
   FlowOwners owners_;
@@ -229,6 +239,7 @@ class Engine {
   NameTable interfaces_;
   NameTable rules_;
   std::vector<std::uint32_t> rule_numbers_;  // of the policy's rules, kNoRule until first needed
+  std::vector<std::uint64_t> rule_hits_;     // of the same
   // Original directions of entries whose NAT makes them other than the flow's tuple.
   boost::unordered_flat_map<FlowIndex, FiveTuple> originals_;
   AuthorizedSockets sockets_;

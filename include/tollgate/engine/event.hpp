@@ -97,9 +97,14 @@ struct ProcessFound {
   NoProcess why = NoProcess::not_asked;
 };
 
-// The flows of the layers that it changes are decided again, a slice at each TimePassed.
+// The flows of the layers that it changes are decided again, a slice at each TimePassed. `touched` is
+// what touched_layers() says of the policy in force and this one; whoever has many rules finds that out
+// beforehand, since it takes its time. `cause` is what the log says of those flows: `policy`, `rule` or
+// `expired`.
 struct PolicyReplaced {
   PolicyPointer policy;
+  Cause cause = Cause::policy;
+  std::optional<LayerSet> touched = std::nullopt;
 };
 
 // Somebody answered what a flow waits for, or what a reauthorization of it had left open. No effect

@@ -77,6 +77,8 @@ std::string_view to_string(Reason reason);
 enum class Cause : std::uint8_t {
   none,        // nothing: a first authorization, or a packet of a temporary verdict
   policy,      // a new policy touches its layer
+  rule,        // a rule was added or removed at run time
+  expired,     // a rule's time was over
   arrival,     // it came in by another interface than the authorized one
   completion,  // what a question waited for has come
   revoked,     // by hand: asked again
@@ -86,6 +88,10 @@ enum class Cause : std::uint8_t {
   count_,
 };
 std::string_view to_string(Cause cause);
+// Another policy is in force, whatever made it.
+constexpr bool is_of_policy(Cause cause) {
+  return cause == Cause::policy || cause == Cause::rule || cause == Cause::expired;
+}
 
 // What the ct mark's masked field says (DESIGN.md §2.5). 9 and 10 live in a packet mark only.
 enum class FlowMark : std::uint8_t {

@@ -12,6 +12,7 @@
 
 #include "tollgate/base/diagnostic.hpp"
 #include "tollgate/base/result.hpp"
+#include "tollgate/base/time.hpp"
 #include "tollgate/policy/evidence.hpp"
 #include "tollgate/policy/places.hpp"
 #include "tollgate/policy/rule.hpp"
@@ -49,7 +50,26 @@ class PolicySources {
   virtual Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> places(const std::string& path) = 0;
   virtual std::optional<std::uint32_t> user_id(const std::string& name) = 0;
   virtual std::optional<std::uint32_t> group_id(const std::string& name) = 0;
+  // What the clock on the wall says: rules that have expired by then are left out.
+  virtual Time now() = 0;
 };
+
+// A text in the policy's language, and what diagnostics call it.
+struct PolicyText {
+  std::string file;
+  std::string text;
+};
+
+// What a policy may speak of on this machine. Rules that need what is switched off are errors.
+struct PolicyFeatures {
+  bool reroute_arriving = false;  // reroute verdicts for inbound and forward rules
+  bool forward = false;           // forward rules decide anything at all
+  bool nameserver = false;        // [nameserver] is configured
+  bool tunnel = false;            // [tunnel] is configured
+};
+
+class Policy;
+using PolicyPointer = std::shared_ptr<const Policy>;
 
 // An immutable, compiled policy: rules in order, lists, defaults, and an index that makes the cost
 // of a decision nearly independent of the number of rules. Shared by whoever decides; swapped whole.
@@ -61,6 +81,15 @@ class Policy {
   virtual Verdict default_verdict(Direction direction) const = 0;
   // The names of the lists, as in [list.NAME].
   virtual std::vector<std::string> lists() const = 0;
+
+  // When the first of its rules expires (PolicySources::now's clock): from then on another policy has to
+  // be made of it. nullopt: none does.
+  virtual std::optional<Time> next_expiry() const = 0;
+  // The policy of the same files, read by now, but with these added rules and without those that have
+  // expired meanwhile. Opens nothing. `added` holds [[rule]] and nothing else; its rules come first.
+  virtual Result<PolicyPointer, Diagnostics> with_added(const PolicyText& added,
+                                                        const PolicyFeatures& features,
+                                                        PolicySources& sources) const = 0;
 
   // Lines of lists that were skipped, as the list allows (broken_lines = "skip"), in order of files.
   virtual std::span<const Diagnostic> skipped() const = 0;
@@ -75,18 +104,28 @@ class Policy {
   virtual std::vector<TriedRule> explain(const Evidence& seen) const = 0;
 };
 
-using PolicyPointer = std::shared_ptr<const Policy>;
+// Layers: directions × families.
+class LayerSet {
+ public:
+  void add(Direction direction, Family family) { bits_ |= bit(direction, family); }
+  bool contains(Direction direction, Family family) const { return (bits_ & bit(direction, family)) != 0; }
+  bool empty() const { return bits_ == 0; }
+  friend bool operator==(const LayerSet&, const LayerSet&) = default;
 
-// What a policy may speak of on this machine. Rules that need what is switched off are errors.
-struct PolicyFeatures {
-  bool reroute_arriving = false;  // reroute verdicts for inbound and forward rules
-  bool forward = false;           // forward rules decide anything at all
-  bool nameserver = false;        // [nameserver] is configured
-  bool tunnel = false;            // [tunnel] is configured
+ private:
+  static std::uint8_t bit(Direction direction, Family family) {
+    const unsigned place = static_cast<unsigned>(direction) * 2 + (family == Family::ipv6 ? 1 : 0);
+    return static_cast<std::uint8_t>(1U << place);
+  }
+  std::uint8_t bits_ = 0;
 };
 
-// Parse → check → compile. Every error of every file is in the diagnostics, in file and line order.
+// The layers of which the policies are not the same. Takes time with many rules, and no memory.
+LayerSet touched_layers(const Policy& before, const Policy& after);
+
+// Parse → check → compile. Every error of every file is in the diagnostics, in file and line order;
+// those of added rules (Policy::with_added) when the files have none.
 Result<PolicyPointer, Diagnostics> load_policy(const std::string& path, const PolicyFeatures& features,
-                                               PolicySources& sources);
+                                               PolicySources& sources, const PolicyText& added = {});
 
 }  // namespace tollgate

@@ -9,6 +9,7 @@
 
 #include "tollgate/base/ip.hpp"
 #include "tollgate/base/scope.hpp"
+#include "tollgate/base/time.hpp"
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/policy/places.hpp"
 #include "tollgate/process/process_field.hpp"
@@ -68,6 +69,7 @@ struct Rule {
   std::string name;  // as written, or "FILE:LINE" when it has none
   std::string file;
   std::uint32_t line = 0;   // of [[rule]]
+  bool added = false;       // at run time, not by a file of the policy
   DirectionSet directions;  // never empty: without the key, all three
   std::vector<Protocol> protocols;
   std::vector<PortRange> ports;  // destination port of the flow
@@ -83,6 +85,7 @@ struct Rule {
   FieldMatch<std::uint32_t> groups;    // gids
   std::array<FieldMatch<std::string>, kProcessFields> who;  // globs, by ProcessField
   std::optional<bool> reauthorize;
+  std::optional<Time> expires;  // from then on it is none
   Verdict verdict = Verdict::accept;
   // peers = "any": what it accepts authorizes the local socket, whoever the peer is.
   bool any_peer = false;

@@ -56,13 +56,16 @@ TEST_CASE("what is sent is what the interface says") {
   check_type(to_json(FlowFilter{}), "Filter");
   check_type(to_json(samples::filter()), "Filter");
   check_type(to_json(Diagnostic{"a.toml", 3, 4, "no"}), "Diagnostic");
-  check_type(to_json(RuleEntry{"web", "a.toml", 3, "accept", "link"}), "Rule");
+  check_type(to_json(RuleEntry{"web", "a.toml", 3, "accept", "link", "file", {}, {}}), "Rule");
   check_reply(to_json(samples::status()), "Status");
   check_reply(to_json(samples::explanation()), "Explain");
   check_reply(to_json(samples::counts()), "Revoke");
   check_reply(to_json(samples::counts()), "Kill");
   check_reply(to_json(FlowEvent{"opened", samples::flow()}), "WatchFlows");
+  check_type(to_json(RuleEntry{"web", "a.toml", 3, "accept", "link", "added", 1.5, 7}), "Rule");
   check_reply({{"policy", to_json(samples::status()).at("policy")}}, "Reload");
+  check_reply({{"policy", to_json(samples::status()).at("policy")}}, "RemoveRule");
+  check_reply({{"name", "added-1"}, {"policy", to_json(samples::status()).at("policy")}}, "AddRule");
 
   const idl::Interface interface = tollgate_interface();
   CHECK(idl::mismatch(to_json(samples::explain_request()), interface.methods.at("Explain").first,
@@ -114,6 +117,27 @@ TEST_CASE("routing: errors in their order") {
       {R"({"method":"io.tollgate.GetRules","more":true})", Access::own_flows,
        varlink_error::permission_denied, "{}"},
       {R"({"method":"io.tollgate.GetRules"})", Access::everything, varlink_error::expected_more, "{}"},
+      {R"({"method":"io.tollgate.AddRule","parameters":{"rule":{"verdict":"drop"}}})", Access::own_flows,
+       varlink_error::permission_denied, "{}"},
+      {R"({"method":"io.tollgate.AddRule","parameters":{"rule":{"verdict":"drop"},"for_seconds":60}})",
+       Access::everything, "", ""},
+      {R"({"method":"io.tollgate.AddRule","parameters":{}})", Access::everything,
+       varlink_error::invalid_parameter, R"({"parameter":"rule","message":"not an object"})"},
+      {R"({"method":"io.tollgate.AddRule","parameters":{"rule":{"port":[443,1.5]}}})", Access::everything,
+       varlink_error::invalid_parameter,
+       R"({"parameter":"rule.port[1]","message":"neither a string, a whole number, true, false, nor an array of these"})"},
+      {R"({"method":"io.tollgate.AddRule","parameters":{"rule":{"expires":"tomorrow"}}})", Access::everything,
+       varlink_error::invalid_parameter,
+       R"({"parameter":"rule.expires","message":"not a string like 2030-01-31T18:00:00Z"})"},
+      {R"({"method":"io.tollgate.AddRule","parameters":{"rule":{"expires":"2030-01-01T00:00:00Z"},"for_seconds":1}})",
+       Access::everything, varlink_error::invalid_parameter,
+       R"({"parameter":"for_seconds","message":"goes without rule.expires"})"},
+      {R"({"method":"io.tollgate.AddRule","parameters":{"rule":{},"for_seconds":0}})", Access::everything,
+       varlink_error::invalid_parameter,
+       R"({"parameter":"for_seconds","message":"not a whole number from 1 to 315360000"})"},
+      {R"({"method":"io.tollgate.RemoveRule","parameters":{"name":7}})", Access::everything,
+       varlink_error::invalid_parameter, R"({"parameter":"name","message":"not a string"})"},
+      {R"({"method":"io.tollgate.RemoveRule","parameters":{"name":"a"}})", Access::everything, "", ""},
       {R"({"method":"io.tollgate.ListFlows"})", Access::own_flows, varlink_error::expected_more, "{}"},
       {R"({"method":"io.tollgate.ListFlows","more":true})", Access::own_flows, "", ""},
       {R"({"method":"io.tollgate.WatchFlows"})", Access::own_flows, varlink_error::expected_more, "{}"},

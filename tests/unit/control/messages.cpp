@@ -33,7 +33,7 @@ TEST_CASE("what is written is read back") {
   check_same(counts_from_json(to_json(samples::counts())), to_json(samples::counts()));
   check_same(explain_from_json(to_json(samples::explain_request())), to_json(samples::explain_request()));
   check_same(explanation_from_json(to_json(samples::explanation())), to_json(samples::explanation()));
-  const RuleEntry rule{"web", "a.toml", 7, "block", "link"};
+  const RuleEntry rule{"web", "a.toml", 7, "block", "link", "added", 1700000000.5, 12};
   check_same(rule_from_json(to_json(rule)), to_json(rule));
   const Diagnostics diagnostics{{"a.toml", 1, 2, "no"}, {"b.toml", 0, 0, "No such file or directory"}};
   check_same(diagnostics_from_json(to_json(diagnostics)), to_json(diagnostics));

@@ -61,6 +61,11 @@ class EmptyPolicy final : public Policy {
   bool same_layer(const Policy&, Direction, Family) const override { return true; }
   FirstMatch match(const Evidence&) const override { return {}; }
   std::vector<TriedRule> explain(const Evidence&) const override { return {}; }
+  std::optional<Time> next_expiry() const override { return {}; }
+  Result<PolicyPointer, Diagnostics> with_added(const PolicyText&, const PolicyFeatures&,
+                                                PolicySources&) const override {
+    return Diagnostics{};
+  }
 };
 
 class Service final : public ControlService {
@@ -98,16 +103,39 @@ class Service final : public ControlService {
   }
   std::vector<std::uint64_t> killed, revoked;
   PolicyPointer policy() override { return rules; }
-  Diagnostics reload() override {
-    ++reloads;
-    return reload_errors;
+  std::optional<std::uint64_t> hits(const PolicyPointer& policy, std::uint32_t rule) override {
+    if (policy != rules) return std::nullopt;
+    return rule * 2;
   }
+  void reload(Done done) override {
+    ++reloads;
+    later_.push_back([this, done = std::move(done)] { done(reload_errors); });
+    if (!slow) finish();
+  }
+  void add_rule(AddedRule rule, Added told) override {
+    added.push_back(std::move(rule));
+    reload_errors.empty() ? told(added.back().name) : told(reload_errors);
+  }
+  void remove_rule(const std::string& name, Done done) override {
+    removed.push_back(name);
+    done(reload_errors);
+  }
+  // What was put off is done.
+  void finish() {
+    for (const auto& one : std::exchange(later_, {})) one();
+  }
+  bool slow = false;
+  std::vector<AddedRule> added;
+  std::vector<std::string> removed;
   Explanation explain(const ExplainRequest& request) override {
     Explanation explanation;
     explanation.verdict = request.destination_port == 53 ? "accept" : "block";
     return explanation;
   }
   void watch(bool on) override { watched.push_back(on); }
+
+ private:
+  std::vector<std::function<void()>> later_;
 };
 
 class Client {

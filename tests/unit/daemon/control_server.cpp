@@ -41,6 +41,50 @@ TEST_CASE("control: a reload tells the policy in force, or why the old one stays
   CHECK(rig.service.reloads == 2);
 }
 
+TEST_CASE("control: while a policy is compiled its asker waits, and nobody else") {
+  Rig rig;
+  rig.service.slow = true;
+  Client asker{rig.path}, other{rig.path};
+  std::optional<Client> gone{rig.path};
+  asker.call(R"({"method":"io.tollgate.Reload"})");
+  asker.call(R"({"method":"org.varlink.service.GetInfo"})");
+  gone->call(R"({"method":"io.tollgate.Reload"})");
+  other.call(R"({"method":"io.tollgate.Status"})");
+  CHECK(other.reply(rig.loop)->parameters.at("version") == "7");
+  CHECK_FALSE(asker.reply(rig.loop));
+  CHECK(rig.service.reloads == 2);
+  gone.reset();
+  rig.poll();
+  rig.service.finish();
+  CHECK(asker.reply(rig.loop)->parameters.at("policy").at("generation") == 5);
+  CHECK(asker.reply(rig.loop)->parameters.at("product") == "tollgated");
+}
+
+TEST_CASE("control: rules are added and removed") {
+  Rig rig;
+  const VarlinkReply added = rig.ask(
+      R"({"method":"io.tollgate.AddRule","parameters":{"rule":{"name":"n","port":["tcp/80",443],"verdict":"drop"}}})");
+  CHECK(boost::json::serialize(added.parameters) ==
+        R"({"name":"n","policy":{"generation":5,"rules":0,"loaded":0E0}})");
+  REQUIRE(rig.service.added.size() == 1);
+  CHECK(rig.service.added[0].fields == "port = [ 'tcp/80', 443 ]\nverdict = 'drop'\n");
+  CHECK_FALSE(rig.service.added[0].expires);
+  rig.ask(
+      R"({"method":"io.tollgate.AddRule","parameters":{"rule":{"name":"m","verdict":"drop"},"for_seconds":3600}})");
+  REQUIRE(rig.service.added.size() == 2);
+  CHECK(rig.service.added[1].expires);
+  CHECK(rig.service.added[1].fields.find("expires = ") != std::string::npos);
+  CHECK(rig.ask(R"({"method":"io.tollgate.RemoveRule","parameters":{"name":"n"}})")
+            .parameters.at("policy")
+            .at("generation") == 5);
+  CHECK(rig.service.removed == std::vector<std::string>{"n"});
+  rig.service.reload_errors = {{"", 0, 0, "rule.port must be"}};
+  CHECK(rig.ask(R"({"method":"io.tollgate.AddRule","parameters":{"rule":{"verdict":"drop"}}})").error ==
+        varlink_error::policy_refused);
+  CHECK(rig.ask(R"({"method":"io.tollgate.RemoveRule","parameters":{"name":"n"}})").error ==
+        varlink_error::policy_refused);
+}
+
 TEST_CASE("control: what a filter fits is revoked or killed, and counted over the whole table") {
   Rig rig;
   for (std::uint64_t id = 1; id <= 1000; ++id) rig.service.table.push_back(flow(id));
@@ -159,6 +203,7 @@ TEST_CASE("control: rules are listed one a reply") {
     const auto reply = client.reply(rig.loop);
     REQUIRE(reply);
     REQUIRE(reply->parameters.at("rule").at("line").to_number<std::uint32_t>() == i);
+    REQUIRE(reply->parameters.at("rule").at("hits").to_number<std::uint32_t>() == 2 * i);
     REQUIRE(reply->continues == (i < 599));
   }
 }

@@ -23,6 +23,7 @@ inline PolicyPointer policy_of(const std::string& text) {
     }
     std::optional<std::uint32_t> user_id(const std::string&) override { return {}; }
     std::optional<std::uint32_t> group_id(const std::string&) override { return {}; }
+    Time now() override { return {}; }
 
    private:
     const std::string& policy_;
