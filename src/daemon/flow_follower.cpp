@@ -133,7 +133,9 @@ void FlowFollower::look_at_new_authorizations(const Effects& effects) {
 }
 
 void FlowFollower::carry_out(const Effects& effects) {
-  // Before the marks: the reset that tells the other end has to get out.
+  // The reset that tells the other end has to get out: before the marks, but not without any.
+  if (!effects.openings.empty())
+    counters_.marks.failed += parts_.conntrack.set_marks(effects.openings).failed;
   for (const TearDown& flow : effects.tear_downs) tear_down(flow);
   if (!effects.marks.empty()) {
     const MarkCounts set = parts_.conntrack.set_marks(effects.marks);

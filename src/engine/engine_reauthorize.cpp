@@ -107,9 +107,12 @@ void Engine::enforce(FlowIndex index, Verdict old, FlowMark old_mark, Time now, 
     return end(index, now, effects);
   }
   const bool refused = flow.verdict == Verdict::block || flow.verdict == Verdict::permanent_block;
-  if (refused && lets_pass(old)) tear_down(index, effects);
   const FlowMark mark = kernel_mark(flow);
-  if (mark != old_mark) effects.marks.push_back({entry_tuple(index), mark});
+  // Block lets resets pass, and nothing else.
+  const bool opened =
+      refused && lets_pass(old) && tear_down(index, effects) && old_mark == FlowMark::undecided;
+  if (opened) effects.openings.push_back({entry_tuple(index), FlowMark::block});
+  if (mark != old_mark || opened) effects.marks.push_back({entry_tuple(index), mark});
 }
 
 bool Engine::tear_down(FlowIndex index, Effects& effects) const {

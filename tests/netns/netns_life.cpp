@@ -179,8 +179,6 @@ TEST_CASE("what was there before the daemon is decided when it starts") {
   for (const Way& way : ways(scene, kOther)) neighbours.push_back(way.open(Transport::tcp));
   for (const Socket& stream : cut) REQUIRE(exchange(stream, Transport::tcp) == 0);
   scene.daemon.start();
-  // The reset that a tear-down sends is a packet of an undecided flow, and comes up: who is far away is told
-  // at the next packet.
   for (const Socket& stream : cut) REQUIRE(exchange(stream, Transport::tcp) != 0);
   const std::uint64_t asked = asked_during(scene.daemon, [&] {
     for (const Socket& stream : neighbours) REQUIRE(exchange(stream, Transport::tcp) == 0);

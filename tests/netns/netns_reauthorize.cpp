@@ -2,6 +2,7 @@
 // Decisions taken back while the connection lives (DESIGN.md §5), with programs that people use.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "web_server.hpp"
@@ -55,6 +56,15 @@ std::string connections(const NetworkNamespace& where, const std::string& addres
   });
 }
 
+// The same of one client's port, whichever end is there.
+std::string connections_with(const NetworkNamespace& where, const Socket& client) {
+  const std::string port = ":" + std::to_string(client.local().port);
+  return in(where, [&] {
+    return must_run(
+        {"ss", "-Htn", "state", "established", "( sport = " + port + " or dport = " + port + " )"});
+  });
+}
+
 TEST_CASE("a long download is cut by a reload that blocks it, its neighbour is not touched") {
   TOLLGATE_NEEDS("curl", "nginx", "ss");
   Scene scene{{peer_is("permanent-accept")}};
@@ -97,6 +107,35 @@ TEST_CASE("what arrives is cut too: the local server loses its connection, and t
   scene.daemon.hang_up();
   REQUIRE(cut.end().status == kBroken);
   wait_until("the server's end", [&] { return connections(scene.net.host, kPeer.v6).empty(); });
+}
+
+TEST_CASE("a connection that the kernel holds no verdict for is cut at both ends at once, too") {
+  TOLLGATE_NEEDS("ss");
+  // Each of its packets is asked about, and so would be the reset that tells the other end.
+  Scene scene{{peer_is("accept")}};
+  const auto lacking = scene.daemon.status().lacking;
+  if (std::any_of(lacking.begin(), lacking.end(), [](const std::string& what) {
+        return what.find("CONFIG_INET_DIAG_DESTROY") != std::string::npos;
+      })) {
+    WARN("SKIPPED: this kernel ends no sockets on demand");
+    return;
+  }
+  for (const std::string blocked : {"block", "permanent-block"}) {
+    for (const Way& way : ways(scene, kPeer)) {
+      INFO(way.name() + " " + blocked);
+      const Socket stream = way.open(Transport::tcp);
+      REQUIRE(exchange(stream, Transport::tcp) == 0);
+      scene.daemon.write_policy(peer_is(blocked));
+      scene.daemon.hang_up();
+      // Nobody sends anything from here on.
+      wait_until("the local end", [&] { return connections_with(scene.net.host, stream).empty(); });
+      wait_until("the end far away", [&] { return connections_with(scene.net.peer, stream).empty(); });
+      REQUIRE(way.talk(Transport::tcp) != 0);
+      scene.daemon.write_policy(peer_is("accept"));
+      scene.daemon.hang_up();
+      REQUIRE(way.talk(Transport::tcp) == 0);
+    }
+  }
 }
 
 TEST_CASE("a block that only the rules carry out meets the next packet with a reset, whoever sends it") {

@@ -130,8 +130,15 @@ void KernelModel::carry_out(const Effects& effects) {
       entry->mark = verdict.mark;
     }
   }
+  for (const SetMark& mark : effects.openings) {
+    if (Entry* const entry = find(mark.tuple)) entry->mark = mark.mark;
+  }
   for (const TearDown& down : effects.tear_downs) {
     ++counts_.torn;
+    // The reset would be a packet to be asked about.
+    const Entry* const entry = find(down.tuple);
+    if (entry != nullptr && entry->mark == FlowMark::undecided)
+      throw std::logic_error{"a reset that does not get out: " + down.tuple.to_string()};
     for (auto at = sockets_.begin(); at != sockets_.end(); ++at) {
       if (!at->second.flow || !(*at->second.flow == down.tuple)) continue;
       close_socket(at);

@@ -210,6 +210,9 @@ class ScenarioRunner {
                       kActions[static_cast<std::size_t>(verdict.action)] +
                       (verdict.mark == FlowMark::undecided ? "" : " " + word_of(verdict.mark)));
     }
+    for (const SetMark& mark : effects_.openings) {
+      lines.push_back("open " + word_of(mark.mark) + " " + mark.tuple.to_string());
+    }
     for (const TearDown& down : effects_.tear_downs) {
       lines.push_back("teardown " + std::string{to_string(down.direction)} + " " + down.tuple.to_string() +
                       (down.socket == 0 ? "" : " socket=" + std::to_string(down.socket)));

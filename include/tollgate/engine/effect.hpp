@@ -99,10 +99,14 @@ struct ByHand {
   friend bool operator==(const ByHand&, const ByHand&) = default;
 };
 
-// What the core wants done, in this order: verdicts, tear-downs, marks, deletions, authorized
+// What the core wants done, in this order: verdicts, openings, tear-downs, marks, deletions, authorized
 // sockets, probes, the rest. The shell does it, then clears it; the vectors keep their capacity.
 struct Effects {
   std::vector<PacketVerdict> verdicts;
+  // Marks for connections that are torn down and of which the kernel holds no verdict: without one the
+  // reset that tells the other end would be a packet to be asked about, and be refused. What the entry is
+  // to hold in the end is among `marks`.
+  std::vector<SetMark> openings;
   std::vector<TearDown> tear_downs;
   std::vector<SetMark> marks;
   std::vector<DeleteEntry> deletions;
@@ -118,6 +122,7 @@ struct Effects {
 
   void clear() {
     verdicts.clear();
+    openings.clear();
     tear_downs.clear();
     marks.clear();
     deletions.clear();
