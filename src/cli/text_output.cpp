@@ -86,6 +86,7 @@ void conntrack(Page& page, const Status& status) {
   if (state.limit) text += " of " + number(*state.limit);
   text += ", " + number(state.dropped) + " packets without room, " +
           (state.invalid ? number(*state.invalid) : std::string{"uncounted"}) + " INVALID, " +
+          (state.untracked ? number(*state.untracked) : std::string{"uncounted"}) + " untracked, " +
           counted(state.events, "event", "events") + ", " + counted(state.resyncs, "resync", "resyncs");
   row(page, "conntrack", text);
 }

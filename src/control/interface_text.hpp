@@ -81,6 +81,8 @@ type ConntrackState (
   dropped: int,
   # Packets that met the rule for INVALID since it was loaded; none when that cannot be read.
   invalid: ?int,
+  # Packets that somebody has exempted from conntrack: each of them is asked about. None in the same case.
+  untracked: ?int,
   events: int,
   # How often its whole table was read since start, because events were lost.
   resyncs: int

@@ -44,6 +44,7 @@ void members(Visitor& visit, Like<Status::ConntrackState> auto& conntrack) {
   visit("limit", conntrack.limit);
   visit("dropped", conntrack.dropped);
   visit("invalid", conntrack.invalid);
+  visit("untracked", conntrack.untracked);
   visit("events", conntrack.events);
   visit("resyncs", conntrack.resyncs);
 }

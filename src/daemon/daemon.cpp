@@ -79,6 +79,8 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
   });
   watch_lists(lists);
   apply_rules();
+  tracking_ =
+      std::make_unique<TrackingWatch>(loop_, backend_, clock_, log_, [this] { return conntrack_load(); });
 }
 
 Daemon::~Daemon() = default;
@@ -174,6 +176,7 @@ bool Daemon::rules_stay() const {
 int Daemon::run() {
   wait_for_signal();
   keep_watchdog_quiet();
+  tracking_->start();
   gate_->start();
   gate_->follower().adopt([this](bool whole) { on_adopted(whole); });
   say_skipped();

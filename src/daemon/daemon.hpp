@@ -14,7 +14,6 @@
 #include "clock.hpp"
 #include "control_server.hpp"
 #include "gate.hpp"
-#include "invalid_count.hpp"
 #include "linux/attribution.hpp"
 #include "linux/huge_pages.hpp"
 #include "linux/interfaces.hpp"
@@ -29,6 +28,7 @@
 #include "tollgate/control/service.hpp"
 #include "tollgate/engine/configured.hpp"
 #include "tollgate/engine/engine.hpp"
+#include "tracking_watch.hpp"
 
 namespace tollgate {
 
@@ -67,6 +67,7 @@ class Daemon final : public ControlService {
   void on_adopted(bool whole);
   void apply_rules();
   std::vector<std::string> lacking() const;
+  std::optional<TrackingWatch::Seen> conntrack_load();
   void keep_rules(const LiveRules& loaded);
   void say_skipped();
   void swap_policy(const LivePolicy::Swap& swap);
@@ -105,7 +106,7 @@ class Daemon final : public ControlService {
   std::unique_ptr<LivePolicy> live_policy_;
   std::unique_ptr<ControlServer> control_;
   LiveParts live_parts_;
-  InvalidCount invalid_;
+  std::unique_ptr<TrackingWatch> tracking_;
   std::unique_ptr<RulesetKeeper> rules_;  // from the loading of the rules to the stop
   std::unique_ptr<ListWatch> lists_;
   std::unique_ptr<ChildTask> removal_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the control socket asks of the daemon.
 #include "daemon.hpp"
-#include "linux/rule_counter.hpp"
 #include "tollgate/control/flow_entry.hpp"
 
 namespace tollgate {
@@ -40,7 +39,23 @@ std::vector<std::string> Daemon::lacking() const {
     lacking.emplace_back(
         "sockets that end on demand (CONFIG_INET_DIAG_DESTROY): what is cut ends with its next packet");
   }
+  if (!tracking_->tracks()) {
+    lacking.emplace_back(
+        "tracking of connections (conntrack's table stays empty while packets pass): each packet is asked "
+        "about");
+  }
   return lacking;
+}
+
+std::optional<TrackingWatch::Seen> Daemon::conntrack_load() {
+  const auto load = gate_->follower().load();
+  if (!load) return std::nullopt;
+  std::uint64_t passed = 0;
+  for (std::size_t i = 0; i < kVerdictCount; ++i) {
+    const auto verdict = static_cast<Verdict>(i);
+    if (lets_pass(verdict)) passed += engine_.counters().verdicts[verdict];
+  }
+  return TrackingWatch::Seen{load->entries, passed};
 }
 
 Status Daemon::status() {
@@ -78,10 +93,12 @@ Status Daemon::status() {
   status.conntrack.resyncs = followed.table_readings;
   status.sockets.events = followed.socket_events;
   status.sockets.destroyed = followed.torn_down;
-  status.conntrack.invalid = invalid_.update(invalid_packets(backend_));
+  status.conntrack.invalid = tracking_->invalid();
+  status.conntrack.untracked = tracking_->untracked();
   status.lacking = lacking();
   if (!status.conntrack.invalid && config_.ruleset == RulesetHandling::apply) {
-    status.lacking.emplace_back("counters that can be read (iptables-legacy): INVALID is not counted");
+    status.lacking.emplace_back(
+        "counters that can be read (iptables-legacy): INVALID and what is not tracked is not counted");
   }
   status.sockets.authorized = live_parts_.rules().sockets.size();
   status.malformed = by_name(counted.malformed);

@@ -22,9 +22,23 @@ struct Chain {
   const char* chain;
 };
 constexpr std::uint8_t kInet = 1;  // NFPROTO_INET: linux/netfilter.h does not go with the C library's headers
-constexpr Chain kNft{kInet, "tollgate", "invalid"};
-constexpr Chain kIptables4{AF_INET, "mangle", "TOLLGATE-INVALID"};
-constexpr Chain kIptables6{AF_INET6, "mangle", "TOLLGATE-INVALID"};
+using Chains = std::array<Chain, 3>;
+constexpr Chains kInvalid{{{kInet, "tollgate", "invalid"},
+                           {AF_INET, "mangle", "TOLLGATE-INVALID"},
+                           {AF_INET6, "mangle", "TOLLGATE-INVALID"}}};
+constexpr Chains kUntracked{{{kInet, "tollgate", "untracked"},
+                             {AF_INET, "mangle", "TOLLGATE-UNTRACKED"},
+                             {AF_INET6, "mangle", "TOLLGATE-UNTRACKED"}}};
+
+const Chains& chains_of(CountedPackets which) {
+  switch (which) {
+    case CountedPackets::invalid:
+      return kInvalid;
+    case CountedPackets::untracked:
+      break;
+  }
+  return kUntracked;
+}
 
 // NFTA_EXPR_DATA of a counter.
 std::optional<std::uint64_t> read_packets(Reader data) {
@@ -96,11 +110,11 @@ std::optional<std::uint64_t> last_counter(NetlinkSocket& socket, const Chain& of
 
 }  // namespace
 
-std::optional<std::uint64_t> invalid_packets(Backend backend) {
+std::optional<std::uint64_t> counted_packets(CountedPackets which, Backend backend) {
   Result<NetlinkSocket, std::string> socket = NetlinkSocket::open(NETLINK_NETFILTER);
   if (!socket) return std::nullopt;
   std::optional<std::uint64_t> packets;
-  for (const Chain& chain : {kNft, kIptables4, kIptables6}) {
+  for (const Chain& chain : chains_of(which)) {
     const bool nft = chain.family == kInet;
     if (backend != Backend::automatic && nft != (backend == Backend::nft)) continue;
     if (const auto counted = last_counter(*socket, chain)) packets = packets.value_or(0) + *counted;

@@ -221,6 +221,7 @@ class Writer {
     declare("WHOLE");
     if (transit()) declare("TRANSIT");
     declare("INVALID");
+    declare("UNTRACKED");
     declare("AUTHORIZED");
     append_mangle_live(config_, family_, live_, text_);
     if (config_.reroute_arriving) ask_arriving();
@@ -229,6 +230,8 @@ class Writer {
     }
     queues();
     invalid();
+    // What somebody has exempted from conntrack (NOTRACK): no verdict of it can be kept. The rule counts.
+    rule("UNTRACKED", "-g " + name("ASK"));
     rule("AUTHORIZED", "-j CONNMARK --set-xmark " + field_.value(FlowMark::accept) + "/" + field_.mask());
     jump(jumps_.mangle_prerouting && config_.reroute_arriving, Place::prerouting);
     jump(jumps_.mangle_input, Place::input);
@@ -280,6 +283,7 @@ class Writer {
     rule(chain, ct_mark(FlowMark::accept) + " " + pass);
     keep_alive(place);
     rule(chain, "-m conntrack --ctstate INVALID -g " + name("INVALID"));
+    rule(chain, "-m conntrack --ctstate UNTRACKED -g " + name("UNTRACKED"));
     for (const FlowMark mark : {FlowMark::block, FlowMark::drop, FlowMark::nameserver, FlowMark::tunnel}) {
       rule(chain, ct_mark(mark) + " -j RETURN");
     }

@@ -47,6 +47,7 @@ class Writer {
     rerouted();
     queues();
     invalid();
+    untracked();
     if (checks_arrival(config_)) arrival();
     carry_out(Place::input);
     if (config_.forward) carry_out(Place::forward);
@@ -118,6 +119,13 @@ class Writer {
     open("invalid");
     if (config_.log_invalid) rule("limit rate 10/minute log prefix \"tollgate invalid: \"");
     rule(std::string{"counter "} + (config_.invalid == InvalidHandling::drop ? "drop" : "accept"));
+    close();
+  }
+
+  // What somebody has exempted from conntrack (NOTRACK): no verdict of it can be kept.
+  void untracked() {
+    open("untracked");
+    rule("counter goto ask");
     close();
   }
 
@@ -314,6 +322,7 @@ class Writer {
     rule(ct_mark(FlowMark::accept) + " " + pass);
     keep_alive(place);
     rule("ct state invalid goto invalid");
+    rule("ct state untracked goto untracked");
     rule("ct mark & " + field_.mask() + " { " + field_.value(FlowMark::block) + ", " +
          field_.value(FlowMark::drop) + ", " + field_.value(FlowMark::nameserver) + ", " +
          field_.value(FlowMark::tunnel) + " } accept");

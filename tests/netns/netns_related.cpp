@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What conntrack knows about a packet besides its flow: INVALID, RELATED.
+#include <algorithm>
 #include <array>
 
 #include "scene.hpp"
@@ -52,6 +53,66 @@ TEST_CASE("INVALID is dropped or passes, and status has counted it") {
     send_invalid(scene.net.peer, kHost.v4, 2);
     wait_until("the count", [&] { return scene.daemon.status().conntrack.invalid == 9U; });
   }
+}
+
+// What both ways of somebody's UDP are exempted by.
+void exempt_udp(const NetworkNamespace& where) {
+  in(where, [] {
+    must_run({"nft", "add table inet other"});
+    for (const char* hook : {"output", "prerouting"}) {
+      must_run({"nft", std::string{"add chain inet other "} + hook + " { type filter hook " + hook +
+                           " priority raw; }"});
+      must_run({"nft", std::string{"add rule inet other "} + hook + " meta l4proto udp notrack"});
+    }
+  });
+}
+
+TEST_CASE("what somebody exempts from conntrack is decided packet by packet, counted, logged and in status") {
+  TOLLGATE_NEEDS("nft");
+  for (const bool accept : {true, false}) {
+    INFO((accept ? "accepted" : "blocked"));
+    const Scene scene{{peer_has(accept ? "permanent-accept" : "permanent-block")}};
+    if (uncounted(scene)) {
+      WARN("not counted here: these are the rules of iptables-legacy");
+      return;
+    }
+    CHECK(scene.daemon.status().conntrack.untracked == 0U);
+    exempt_udp(scene.net.host);
+    std::uint64_t packets = 0;
+    for (const Way& way : ways(scene, kPeer)) {
+      INFO(way.name());
+      const Socket socket = way.begin(Transport::udp);
+      for (int i = 0; i < 3; ++i) REQUIRE((exchange(socket, Transport::udp) == 0) == accept);
+      // Question and answer, each of them; what was tracked before is as it was.
+      packets += accept ? 6 : 3;
+      REQUIRE(way.talk(Transport::tcp) == (accept ? 0 : ECONNREFUSED));
+    }
+    wait_until("the count", [&] { return scene.daemon.status().conntrack.untracked == packets; });
+    wait_until("the word of it", [&] {
+      return scene.daemon.log().find("packets are not tracked by conntrack") != std::string::npos;
+    });
+  }
+}
+
+TEST_CASE("where no rule makes the kernel track connections, that is seen and said") {
+  TOLLGATE_NEEDS("iptables");
+  // Somebody's own rules, which bring packets up and use conntrack for nothing.
+  const Scene scene{{accepting_defaults(), "ruleset = \"none\"\n"}};
+  in(scene.net.host, [] {
+    for (const char* chain : {"INPUT", "OUTPUT"})
+      must_run({"iptables", "-A", chain, "-p", "udp", "-j", "NFQUEUE", "--queue-num", "4200"});
+  });
+  const Way out = outbound(scene, kPeer.v4);
+  const auto says = [](const std::vector<std::string>& lacking) {
+    return std::any_of(lacking.begin(), lacking.end(), [](const std::string& what) {
+      return what.find("tracking of connections") != std::string::npos;
+    });
+  };
+  wait_until("the word of it", [&] {
+    REQUIRE(out.talk(Transport::udp) == 0);
+    return says(scene.daemon.status().lacking);
+  });
+  CHECK(scene.daemon.log().find("conntrack tracks no connection while packets pass") != std::string::npos);
 }
 
 // --- a conntrack helper, with a client that people use and a server that knows just enough

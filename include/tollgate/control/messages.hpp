@@ -46,7 +46,8 @@ struct Status {
   struct ConntrackState {
     std::optional<std::uint64_t> entries, limit;  // of its table; none when the kernel does not say
     std::uint64_t dropped = 0;                    // packets for which it had no room
-    std::optional<std::uint64_t> invalid;  // packets that met the rule for INVALID; none: not to be read
+    std::optional<std::uint64_t> invalid;    // packets that met the rule for INVALID; none: not to be read
+    std::optional<std::uint64_t> untracked;  // packets that somebody exempted from conntrack; the same
     std::uint64_t events = 0;
     std::uint64_t resyncs = 0;  // times that its whole table was read after start
   } conntrack;

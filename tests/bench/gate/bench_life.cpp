@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What many live flows cost: a reload that takes some of them back, and a start that finds them all.
 //
-//   bench_life [FLOWS [CHANGED]]     (100000 100)
+//   bench_life [FLOWS [CHANGED [RULES [NETWORKS]]]]     (100000 100 20000 1000000)
+//
+// The reloads come twice: of a policy of a rule or two, and of one with that many rules, and a list of that
+// many networks, which takes long to compile.
 //
 // The flows are UDP, of one socket, to a peer that does not answer. What a reload costs those who are
 // not concerned is seen from outside: how long a new flow's first exchange takes at most meanwhile.
@@ -57,9 +60,42 @@ double processor_milliseconds(pid_t pid) {
 std::string address(std::size_t flow) { return "10.79.0." + std::to_string(1 + flow / kPorts); }
 std::uint16_t port(std::size_t flow) { return static_cast<std::uint16_t>(kFirstPort + flow % kPorts); }
 
+// What else is in the policy.
+struct Ballast {
+  std::size_t rules = 0;
+  std::size_t networks = 0;
+};
+
+// Rules of which no flow is, each by another address; and a list, with a rule that speaks of it.
+std::string ballast_text(const Ballast& ballast) {
+  std::string text;
+  if (ballast.networks != 0) {
+    text +=
+        "[list.big]\naddresses = \"big.txt\"\n[[rule]]\nname = \"big\"\ndirection = \"outbound\"\n"
+        "destination = \"@big\"\nverdict = \"permanent-block\"\n";
+  }
+  for (std::size_t i = 0; i < ballast.rules; ++i) {
+    text += "[[rule]]\nname = \"rule " + std::to_string(i) +
+            "\"\ndirection = \"outbound\"\ndestination = \"10." + std::to_string(100 + i / 62'500) + "." +
+            std::to_string(i / 250 % 250) + "." + std::to_string(i % 250) +
+            "\"\nport = \"tcp/443\"\nverdict = \"permanent-block\"\n";
+  }
+  return text;
+}
+
+std::string list_text(const Ballast& ballast) {
+  std::string text;
+  for (std::size_t i = 0; i < ballast.networks; ++i) {
+    text += std::to_string(20 + i / 65'536) + "." + std::to_string(i / 256 % 256) + "." +
+            std::to_string(i % 256) + ".0/24\n";
+  }
+  return text;
+}
+
 // The first `blocked` flows are refused.
-std::string policy(std::size_t blocked) {
-  std::string text = "[default]\noutbound = \"permanent-accept\"\ninbound = \"permanent-accept\"\n";
+std::string policy(std::size_t blocked, const Ballast& ballast = {}) {
+  std::string text =
+      "[default]\noutbound = \"permanent-accept\"\ninbound = \"permanent-accept\"\n" + ballast_text(ballast);
   if (blocked == 0) return text;
   return text + "[[rule]]\nname = \"taken back\"\ndirection = \"outbound\"\ndestination = \"" + address(0) +
          "\"\nport = \"udp/" + std::to_string(kFirstPort) + "-" + std::to_string(kFirstPort + blocked - 1) +
@@ -129,7 +165,8 @@ void open_flows(const DaemonUnderTest& daemon, const Socket& socket, std::size_t
   }
 }
 
-void reload(DaemonUnderTest& daemon, const NetworkNamespace& host, std::size_t changed) {
+void reload(DaemonUnderTest& daemon, const NetworkNamespace& host, std::size_t changed,
+            const Ballast& ballast) {
   auto events = in(host, [] { return NetlinkSocket::open(NETLINK_NETFILTER); });
   if (!events) throw std::runtime_error{events.error()};
   events->set_receive_buffer(64 << 20);
@@ -138,17 +175,18 @@ void reload(DaemonUnderTest& daemon, const NetworkNamespace& host, std::size_t c
   wait_until("new flows", [&] { return others.count() > 200; });
   const double usual = others.longest();
   others.reset();
-  daemon.write_policy(policy(changed));
+  daemon.write_policy(policy(changed, ballast));
   const double cpu = processor_milliseconds(daemon.pid());
   const auto begun = SteadyClock::now();
   ::kill(daemon.pid(), SIGHUP);
   const auto last = wait_for_marks(*events, changed);
   std::this_thread::sleep_for(std::chrono::seconds{1});  // the rest of the flows is looked at
   std::printf(
-      "reload, %zu flows change: last mark after %.1f ms, processor %.1f ms, slowest new flow %.2f ms "
+      "reload, %zu rules more, %zu networks, %zu flows change: last mark after %.1f ms, processor %.1f ms, "
+      "slowest new flow %.2f ms "
       "(before: %.2f ms)\n",
-      changed, milliseconds(last - begun), processor_milliseconds(daemon.pid()) - cpu, others.longest(),
-      usual);
+      ballast.rules, ballast.networks, changed, milliseconds(last - begun),
+      processor_milliseconds(daemon.pid()) - cpu, others.longest(), usual);
 }
 
 void restart(DaemonUnderTest& daemon, std::size_t flows) {
@@ -161,7 +199,20 @@ void restart(DaemonUnderTest& daemon, std::size_t flows) {
               processor_milliseconds(daemon.pid()));
 }
 
-void bench(std::size_t flows, std::size_t changed) {
+void reloads(DaemonUnderTest& daemon, const NetworkNamespace& host, std::size_t changed,
+             const Ballast& ballast) {
+  daemon.write_list("big.txt", list_text(ballast));
+  for (int round = 0; round < 3; ++round) {
+    daemon.write_policy(policy(0, ballast));
+    daemon.hang_up();
+    std::this_thread::sleep_for(std::chrono::seconds{1});
+    reload(daemon, host, changed, ballast);
+  }
+  daemon.write_policy(policy(0));
+  daemon.hang_up();
+}
+
+void bench(std::size_t flows, std::size_t changed, const Ballast& ballast) {
   const Topology net;
   in(net.peer, [&] {
     for (std::size_t i = 0; i < flows; i += kPorts)
@@ -181,12 +232,8 @@ void bench(std::size_t flows, std::size_t changed) {
     socket.set(SOL_SOCKET, SO_SNDBUFFORCE, 64 << 20);
     open_flows(daemon, socket, flows);
   });
-  for (int round = 0; round < 3; ++round) {
-    reload(daemon, net.host, changed);
-    daemon.write_policy(policy(0));
-    daemon.hang_up();
-    std::this_thread::sleep_for(std::chrono::seconds{1});
-  }
+  reloads(daemon, net.host, changed, {});
+  reloads(daemon, net.host, changed, ballast);
   for (int round = 0; round < 3; ++round) restart(daemon, flows);
 }
 
@@ -202,7 +249,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   try {
-    tollgate::bench::bench(number(1, 100'000), number(2, 100));
+    tollgate::bench::bench(number(1, 100'000), number(2, 100), {number(3, 20'000), number(4, 1'000'000)});
     return 0;
   } catch (const std::exception& problem) {
     std::cerr << "bench_life: " << problem.what() << '\n';

@@ -107,6 +107,13 @@ TEST_CASE("arguments: usage errors exit 2 and name the option, with no daemon as
        "tollgate: --local: \"10.0.0.1/8\" is not an address, nor a network like 10.0.0.0/8 without host "
        "bits"},
       {{"replay"}, "tollgate: CAPTURE is required"},
+      {{"rule", "add", "verdict"}, "tollgate: \"verdict\" is not KEY=VALUE, like port=tcp/443"},
+      {{"rule", "add", "=drop"}, "tollgate: \"=drop\" is not KEY=VALUE, like port=tcp/443"},
+      {{"rule", "add", "--for", "10", "verdict=drop"},
+       "tollgate: --for: \"10\" is not a time like 90s, 10m, 1h or 7d"},
+      {{"rule", "add", "--for", "0s", "verdict=drop"},
+       "tollgate: --for: \"0s\" is not a time like 90s, 10m, 1h or 7d"},
+      {{"rule", "remove"}, "tollgate: NAME is required"},
   };
   for (const Case& one : cases) {
     INFO(one.message);
@@ -136,7 +143,7 @@ TEST_CASE("arguments: help and version go to standard output") {
   CHECK(tollgate_run({"--version"}).out == "tollgate " TOLLGATE_VERSION "\n");
   CHECK(tollgate_run({"version"}).out == "tollgate " TOLLGATE_VERSION "\n");
   for (const char* command :
-       {"status", "flows", "reload", "check", "explain", "ruleset", "replay", "version"}) {
+       {"status", "flows", "rule", "reload", "check", "explain", "ruleset", "replay", "version"}) {
     const Ran ran = tollgate_run({command, "--help"});
     CHECK(ran.status == 0);
     CHECK(ran.err == "");

@@ -38,7 +38,8 @@ TEST_CASE("output: status") {
         "to 50 %\n"
         "queue      100 packets received, 5 waiting\n"
         "lost       1 queue full, 2 socket full, ENOBUFS 3 times\n"
-        "conntrack  300 entries of 65536, 1 packets without room, 13 INVALID, 400 events, 2 resyncs\n"
+        "conntrack  300 entries of 65536, 1 packets without room, 13 INVALID, 14 untracked, 400 events, 2 "
+        "resyncs\n"
         "sockets    500 closed, 3 destroyed, 4 authorized for any peer\n"
         "verdicts   accept 90, permanent-drop 10\n"
         "reasons    rule 80\n"
@@ -168,9 +169,35 @@ TEST_CASE("output: a status that the kernel gives less for") {
   Printed printed;
   kTextOutput.status(printed.page, Status{});
   CHECK(printed.out.str().find(
-            "conntrack  entries unknown, 0 packets without room, uncounted INVALID, 0 events, "
+            "conntrack  entries unknown, 0 packets without room, uncounted INVALID, uncounted "
+            "untracked, 0 events, "
             "0 resyncs\n") != std::string::npos);
   CHECK(printed.out.str().find("idle times whole\n") != std::string::npos);
+}
+
+TEST_CASE("output: rules") {
+  const std::vector<RuleEntry> rules{
+      {"for now", "/var/rules.toml", 4, "permanent-block", "link", "added", 0.0, 12},
+      {"web", "a.toml", 7, "permanent-accept", "communication", "file", {}, {}}};
+  Printed text, none, json, one;
+  kTextOutput.rules(text.page, rules);
+  CHECK(text.out.str().find("RULE     ORIGIN  VERDICT           STAGE          DECIDED  EXPIRES") == 0);
+  CHECK(text.out.str().find("\nfor now  added   permanent-block   link                12  19") !=
+        std::string::npos);
+  CHECK(text.out.str().find("\nweb      file    permanent-accept  communication        -  never") !=
+        std::string::npos);
+  CHECK(text.out.str().find(" a.toml:7\n") != std::string::npos);
+  CHECK(text.out.str().find("/var/rules.toml") == std::string::npos);
+  kTextOutput.rules(none.page, {});
+  CHECK(none.out.str() == "no rules: the defaults decide\n");
+  kJsonOutput.rules(json.page, rules);
+  const boost::json::value read = boost::json::parse(json.out.str());
+  REQUIRE(read.as_array().size() == 2);
+  CHECK(read.as_array()[0] == to_json(rules[0]));
+  kTextOutput.rule_added(one.page, "for\x1bnow", {3, 1, 0});
+  kTextOutput.rule_removed(one.page, "web", {4, 2, 0});
+  CHECK(one.out.str() ==
+        "rule \"for?now\" is in force: policy 3, 1 rule\nrule \"web\" is removed: policy 4, 2 rules\n");
 }
 
 TEST_CASE("output: reload") {

@@ -16,7 +16,7 @@ inline Status status() {
   status.policy = {3, 17, 1700000000.25};
   status.flows = {11, 2, 1, 262144, 4, 6, 50};
   status.queue = {100, {{"accept", 90}, {"permanent-drop", 10}}, 1, 2, 3, 5};
-  status.conntrack = {300, 65536, 1, 13, 400, 2};
+  status.conntrack = {300, 65536, 1, 13, 14, 400, 2};
   status.sockets = {500, 3, 4};
   status.lacking = {"SOCK_DESTROY: programs hear of a cut by the next packet"};
   status.malformed = {{"truncated", 0}, {"version", 6}};

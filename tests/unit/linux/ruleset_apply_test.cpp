@@ -176,18 +176,18 @@ TEST_CASE("iptables: what lives in the rules is replaced, and nothing else") {
 
 TEST_CASE("iptables: packets that the rule for INVALID met are counted from its loading on") {
   REQUIRE_NAMESPACE(inside);
-  CHECK(invalid_packets(Backend::automatic) == std::nullopt);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::automatic) == std::nullopt);
   Config config = with(Backend::iptables);
   config.loopback = LoopbackHandling::decide;
   config.log_invalid = true;
   apply(config, Backend::iptables);
-  CHECK(invalid_packets(Backend::iptables) == 0U);
-  CHECK(invalid_packets(Backend::nft) == std::nullopt);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::iptables) == 0U);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::nft) == std::nullopt);
   send_invalid(7);
-  CHECK(invalid_packets(Backend::iptables) == 7U);
-  CHECK(invalid_packets(Backend::automatic) == 7U);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::iptables) == 7U);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::automatic) == 7U);
   apply(config, Backend::iptables);
-  CHECK(invalid_packets(Backend::iptables) == 0U);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::iptables) == 0U);
   remove(true);
 }
 
@@ -293,10 +293,10 @@ TEST_CASE("nft: packets that the rule for INVALID met are counted from its loadi
   config.loopback = LoopbackHandling::decide;
   config.log_invalid = true;
   run({"nft", "-f", "-"}, without_queues(render_nft(config)));
-  CHECK(invalid_packets(Backend::nft) == 0U);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::nft) == 0U);
   send_invalid(5);
-  CHECK(invalid_packets(Backend::nft) == 5U);
-  CHECK(invalid_packets(Backend::iptables) == std::nullopt);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::nft) == 5U);
+  CHECK(counted_packets(CountedPackets::invalid, Backend::iptables) == std::nullopt);
   remove(true);
 }
 

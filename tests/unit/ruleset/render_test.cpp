@@ -182,6 +182,20 @@ TEST_CASE("INVALID is dropped or passed, counted, and logged when asked for") {
   CHECK_FALSE(has(render_iptables(config, Family::ipv6), "TOLLGATE-INVALID -j DROP\n"));
 }
 
+TEST_CASE("what is not tracked is asked about, and counted on its way") {
+  Config config;
+  for (const bool forward : {false, true}) {
+    config.forward = forward;
+    CHECK(has(render_nft(config), "chain untracked {\n\t\tcounter goto ask\n"));
+    CHECK(count(render_nft(config), "ct state untracked goto untracked\n") == (forward ? 3 : 2));
+    for (const Family family : {Family::ipv4, Family::ipv6}) {
+      const std::string text = render_iptables(config, family);
+      CHECK(count(text, "--ctstate UNTRACKED -g TOLLGATE-UNTRACKED\n") == (forward ? 3 : 2));
+      CHECK(has(text, "-A TOLLGATE-UNTRACKED -g TOLLGATE-ASK\n"));
+    }
+  }
+}
+
 TEST_CASE("an expected flow keeps its master's verdict, or forgets it before anything looks at it") {
   Config config;
   for (const std::string& text : all(config)) CHECK_FALSE(has(text, "expected"));

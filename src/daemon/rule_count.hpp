@@ -7,7 +7,7 @@
 namespace tollgate {
 
 // A count that goes on when the rule that counts is loaded anew and begins at 0 again.
-class InvalidCount {
+class RuleCount {
  public:
   // What the rule says now; nullopt: nothing. Returns all since the first time.
   std::optional<std::uint64_t> update(std::optional<std::uint64_t> now) {
