@@ -61,7 +61,7 @@ TEST_CASE("output: status as JSON") {
       R"("flows":{"active":11,"ended":2,"pending":1,"limit":262144,"evicted":4,"adopted":6,"idle_percent":50},)"
       R"("queue":{"received":100,"verdicts":{"accept":90,"permanent-drop":10},"kernel_dropped":1,)"
       R"("user_dropped":2,"enobufs":3,"pending_packets":5},"conntrack":{"entries":300,"limit":65536,)"
-      R"("dropped":1,"invalid":13,"events":400,"resyncs":2},"sockets":{"events":500,"destroyed":3,"authorized":4},)"
+      R"("dropped":1,"invalid":13,"untracked":14,"events":400,"resyncs":2},"sockets":{"events":500,"destroyed":3,"authorized":4},)"
       R"("lacking":["SOCK_DESTROY: programs hear of a cut by the next packet"],)"
       R"("malformed":{"truncated":0,"version":6},)"
       R"("reasons":{"rule":80},"log":{"written":70,"suppressed":7},)"
