@@ -36,25 +36,31 @@ constexpr unsigned kBatch = 16;
 constexpr std::size_t kSendThreshold = 32 * 1024;
 constexpr std::size_t kVerdictRoom = 128;
 
-// By queue and id, what is not zero of the packets' own marks. Bounded by what can wait.
-class WaitingMarks {
+// What is out of the ordinary about a packet that waits.
+struct Oddity {
+  std::uint32_t mark = 0;  // its own
+  bool untracked = false;  // conntrack has no entry for it
+};
+
+// By queue and id, the packets that have any. Bounded by what can wait.
+class Oddities {
  public:
-  explicit WaitingMarks(std::size_t limit) : limit_{limit} {}
-  void remember(PacketId packet, std::uint32_t mark) {
-    if (mark != 0 && marks_.size() < limit_) marks_[key(packet)] = mark;
+  explicit Oddities(std::size_t limit) : limit_{limit} {}
+  void remember(PacketId packet, const Oddity& odd) {
+    if ((odd.mark != 0 || odd.untracked) && odd_.size() < limit_) odd_[key(packet)] = odd;
   }
-  std::uint32_t take(PacketId packet) {
-    if (marks_.empty()) return 0;
-    const auto found = marks_.find(key(packet));
-    if (found == marks_.end()) return 0;
-    const std::uint32_t mark = found->second;
-    marks_.erase(found);
-    return mark;
+  Oddity take(PacketId packet) {
+    if (odd_.empty()) return {};
+    const auto found = odd_.find(key(packet));
+    if (found == odd_.end()) return {};
+    const Oddity odd = found->second;
+    odd_.erase(found);
+    return odd;
   }
 
  private:
   static std::uint64_t key(PacketId packet) { return std::uint64_t{packet.queue} << 32 | packet.id; }
-  std::unordered_map<std::uint64_t, std::uint32_t> marks_;
+  std::unordered_map<std::uint64_t, Oddity> odd_;
   std::size_t limit_;
 };
 
@@ -67,7 +73,7 @@ class NetfilterQueue final : public PacketQueue {
         names_{std::move(names)},
         early_{std::move(early)},
         statistics_{open_queue_statistics()},
-        marks_{std::size_t{options.max_length} * kQueueCount},
+        odd_{std::size_t{options.max_length} * kQueueCount},
         in_{kBatch, kReceiveBuffer},
         out_(kSendThreshold + kVerdictRoom) {}
 
@@ -91,7 +97,7 @@ class NetfilterQueue final : public PacketQueue {
   InterfaceNames names_;
   EarlyDatagrams early_;
   FileDescriptor statistics_;
-  WaitingMarks marks_;
+  Oddities odd_;
   NetlinkBatch in_;
   std::vector<PacketQueued> packets_;  // of this batch
   std::vector<char> out_;
@@ -103,7 +109,9 @@ class NetfilterQueue final : public PacketQueue {
 void NetfilterQueue::on_packet(std::span<const std::uint8_t> message) {
   if (const std::optional<DecodedPacket> decoded = decode_packet(message, options_, names_)) {
     ++counters_.received;
-    marks_.remember(decoded->packet.id, decoded->mark);
+    // With conntrack's data in its messages the kernel sends some for every packet that has an entry.
+    const bool untracked = options_.mark_path == MarkPath::conntrack && !decoded->packet.conntrack;
+    odd_.remember(decoded->packet.id, {decoded->mark, untracked});
     packets_.push_back(decoded->packet);
     return;
   }
@@ -174,8 +182,9 @@ bool NetfilterQueue::receive(unsigned budget, const Take& take) {
 }
 
 void NetfilterQueue::answer(const PacketVerdict& verdict) {
-  const QueueAnswer answer =
-      queue_answer(verdict, options_.mark_path, options_.mark_mask, marks_.take(verdict.packet));
+  const Oddity odd = odd_.take(verdict.packet);
+  const QueueAnswer answer = queue_answer(odd.untracked ? without_entry(verdict) : verdict,
+                                          options_.mark_path, options_.mark_mask, odd.mark);
   nlmsghdr* const message = nfq_nlmsg_put(out_.data() + out_size_, NFQNL_MSG_VERDICT, verdict.packet.queue);
   nfq_nlmsg_verdict_put(message, static_cast<int>(verdict.packet.id), answer.accept ? NF_ACCEPT : NF_DROP);
   if (answer.packet_mark) nfq_nlmsg_verdict_put_mark(message, *answer.packet_mark);

@@ -34,6 +34,13 @@ std::uint32_t mark_bits(FlowMark mark, std::uint32_t mark_mask) {
   return static_cast<std::uint32_t>(mark) << std::countr_zero(mark_mask) & mark_mask;
 }
 
+PacketVerdict without_entry(PacketVerdict verdict) {
+  const bool rerouted = verdict.mark == FlowMark::nameserver || verdict.mark == FlowMark::tunnel;
+  if (rerouted) verdict.action = PacketVerdict::Action::refuse;
+  verdict.mark = FlowMark::undecided;
+  return verdict;
+}
+
 QueueAnswer queue_answer(const PacketVerdict& verdict, MarkPath path, std::uint32_t mark_mask,
                          std::uint32_t own_mark) {
   QueueAnswer answer;

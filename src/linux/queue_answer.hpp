@@ -23,6 +23,10 @@ struct QueueAnswer {
 QueueAnswer queue_answer(const PacketVerdict& verdict, MarkPath path, std::uint32_t mark_mask,
                          std::uint32_t own_mark);
 
+// For a packet that conntrack does not track: there is no mark to write, no rule that would see it, and
+// nothing to reroute it by. It gets the same verdict for itself alone; what was to be rerouted is refused.
+PacketVerdict without_entry(PacketVerdict verdict);
+
 // The field's value for a mark: shifted to the lowest bit of the mask.
 std::uint32_t mark_bits(FlowMark mark, std::uint32_t mark_mask);
 

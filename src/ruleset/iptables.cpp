@@ -171,6 +171,11 @@ class Writer {
     rule("ANSWER", save);
     rule("ANSWER", packet_mark(FlowMark::block) + " -g " + name("REFUSE"));
     rule("ANSWER", packet_mark(FlowMark::drop) + " -j DROP");
+    // nat does not see it: it would go on to where it went.
+    if (any_target(config_, family_)) {
+      for (const FlowMark mark : {FlowMark::nameserver, FlowMark::tunnel})
+        rule("ANSWER", packet_mark(mark) + " -m conntrack --ctstate UNTRACKED -g " + name("REFUSE"));
+    }
     rule("ANSWER", clear());
   }
 

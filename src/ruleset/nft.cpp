@@ -171,6 +171,11 @@ class Writer {
     }
     rule(packet_mark(FlowMark::block) + " goto refuse");
     rule(packet_mark(FlowMark::drop) + " drop");
+    // nat does not see it: it would go on to where it went.
+    if (any_target()) {
+      rule("ct state untracked meta mark & " + field_.mask() + " { " + field_.value(FlowMark::nameserver) +
+           ", " + field_.value(FlowMark::tunnel) + " } goto refuse");
+    }
     rule(clear());
     close();
   }

@@ -55,18 +55,6 @@ TEST_CASE("INVALID is dropped or passes, and status has counted it") {
   }
 }
 
-// What both ways of somebody's UDP are exempted by.
-void exempt_udp(const NetworkNamespace& where) {
-  in(where, [] {
-    must_run({"nft", "add table inet other"});
-    for (const char* hook : {"output", "prerouting"}) {
-      must_run({"nft", std::string{"add chain inet other "} + hook + " { type filter hook " + hook +
-                           " priority raw; }"});
-      must_run({"nft", std::string{"add rule inet other "} + hook + " meta l4proto udp notrack"});
-    }
-  });
-}
-
 TEST_CASE("what somebody exempts from conntrack is decided packet by packet, counted, logged and in status") {
   TOLLGATE_NEEDS("nft");
   for (const bool accept : {true, false}) {

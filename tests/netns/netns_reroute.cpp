@@ -98,6 +98,26 @@ TEST_CASE("reroute-tunnel delivers outbound flows and keeps where they wanted to
   REQUIRE(daemon.received() == 12);
 }
 
+TEST_CASE("what conntrack does not track cannot be rerouted: it is refused, and gets to nobody") {
+  TOLLGATE_NEEDS("nft");
+  const Topology net;
+  const EchoServer entry{net.host, {kLoopback.v4, kLoopback.v6}, kTunnelPort};
+  const EchoServer peer{net.peer, kPeer.both(), kPort};
+  const DaemonUnderTest daemon{
+      net.host,
+      {accepting_defaults() + rule("through the tunnel", "reroute-tunnel", "direction = \"outbound\""), "",
+       target("tunnel", kLoopback, kTunnelPort)}};
+  exempt_udp(net.host);
+  const Inside host{net.host};
+  for (const std::string& address : kPeer.both()) {
+    INFO(address);
+    REQUIRE(talk(Transport::udp, {address, kPort}) != 0);
+    REQUIRE(talk(Transport::tcp, {address, kPort}) == 0);
+  }
+  REQUIRE(peer.datagrams() == 0);
+  REQUIRE(entry.datagrams() == 0);
+}
+
 TEST_CASE("reroute-tunnel delivers arriving flows: those for the host and those it forwards") {
   const Topology net{Machines::three};
   const EchoServer entry{net.host, kHost.both(), kTunnelPort};

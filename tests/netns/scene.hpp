@@ -30,6 +30,18 @@ inline std::string rule(const std::string& name, const std::string& verdict, con
   return "\n[[rule]]\nname = \"" + name + "\"\n" + fields + "\nverdict = \"" + verdict + "\"\n";
 }
 
+// Somebody's rules that exempt all UDP of that machine from conntrack.
+inline void exempt_udp(const NetworkNamespace& where) {
+  in(where, [] {
+    must_run({"nft", "add table inet other"});
+    for (const char* hook : {"output", "prerouting"}) {
+      must_run({"nft", std::string{"add chain inet other "} + hook + " { type filter hook " + hook +
+                           " priority raw; }"});
+      must_run({"nft", std::string{"add rule inet other "} + hook + " meta l4proto udp notrack"});
+    }
+  });
+}
+
 // Everything between the host and the peer's first name has this verdict, all else passes.
 inline std::string peer_has(const std::string& verdict) {
   return accepting_defaults() +

@@ -40,6 +40,19 @@ TEST_CASE("conntrack path: the ct mark is set at once, and only a refusal rides 
   CHECK(answer(path, Action::drop, FlowMark::undecided) == QueueAnswer{false, {}, {}});
 }
 
+TEST_CASE("a packet without an entry has its verdict for itself alone, and is not rerouted") {
+  const auto alone = [](Action action, FlowMark mark) {
+    return without_entry(PacketVerdict{PacketId{4200, 1}, action, mark});
+  };
+  CHECK(alone(Action::pass, FlowMark::accept) == PacketVerdict{{4200, 1}, Action::pass, FlowMark::undecided});
+  CHECK(alone(Action::refuse, FlowMark::block) ==
+        PacketVerdict{{4200, 1}, Action::refuse, FlowMark::undecided});
+  CHECK(alone(Action::drop, FlowMark::drop) == PacketVerdict{{4200, 1}, Action::drop, FlowMark::undecided});
+  for (const FlowMark mark : {FlowMark::nameserver, FlowMark::tunnel}) {
+    CHECK(alone(Action::pass, mark) == PacketVerdict{{4200, 1}, Action::refuse, FlowMark::undecided});
+  }
+}
+
 TEST_CASE("bits of others stay, stale bits of ours go, and no mark is sent that changes nothing") {
   const MarkPath path = GENERATE(MarkPath::packet, MarkPath::conntrack);
   CHECK(answer(path, Action::pass, FlowMark::undecided, kForeign) == accepted({}, {}));

@@ -196,6 +196,17 @@ TEST_CASE("what is not tracked is asked about, and counted on its way") {
   }
 }
 
+TEST_CASE("what is not tracked cannot be rerouted, and is refused") {
+  Config config;
+  CHECK_FALSE(has(render_nft(config), "ct state untracked meta mark"));
+  CHECK_FALSE(has(render_iptables(config, Family::ipv4), "--ctstate UNTRACKED -g TOLLGATE-REFUSE"));
+  config.nameserver.address4 = IpAddress::parse("127.0.0.1");
+  CHECK(has(render_nft(config),
+            "ct state untracked meta mark & 0x0f000000 { 0x05000000, 0x06000000 } goto refuse\n"));
+  CHECK(count(render_iptables(config, Family::ipv4), "--ctstate UNTRACKED -g TOLLGATE-REFUSE\n") == 2);
+  CHECK(count(render_iptables(config, Family::ipv6), "--ctstate UNTRACKED -g TOLLGATE-REFUSE\n") == 0);
+}
+
 TEST_CASE("an expected flow keeps its master's verdict, or forgets it before anything looks at it") {
   Config config;
   for (const std::string& text : all(config)) CHECK_FALSE(has(text, "expected"));

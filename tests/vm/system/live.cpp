@@ -188,6 +188,22 @@ TEST_CASE("SIGHUP reloads as well", "[live]") {
   REQUIRE(daemon_status().policy.generation == generation + 1);
 }
 
+TEST_CASE("a rule at run time: added by the group, kept in the unit's state, gone when it is removed",
+          "[live]") {
+  const Cable cable{80};
+  for (const std::string& address : kPeer.both()) REQUIRE(cable.out(Transport::tcp, address) == 0);
+  must("setpriv --reuid nobody --regid tollgate --clear-groups tollgate rule add \"name=not now\" address=" +
+       kPeer.v4 + " address=" + kPeer.v6 + " verdict=permanent-block");
+  for (const std::string& address : kPeer.both()) REQUIRE(cable.out(Transport::tcp, address) == ECONNREFUSED);
+  CHECK(must("stat -c '%U %a' /var/lib/tollgate/rules.toml") == "tollgate 600\n");
+  must("systemctl restart tollgated");
+  CHECK(must("tollgate rule list").find("not now") != std::string::npos);
+  for (const std::string& address : kPeer.both()) REQUIRE(cable.out(Transport::tcp, address) == ECONNREFUSED);
+  must("tollgate check");
+  must("tollgate rule remove \"not now\"");
+  for (const std::string& address : kPeer.both()) REQUIRE(cable.out(Transport::tcp, address) == 0);
+}
+
 TEST_CASE("the journal has every decision with its fields", "[live]") {
   const Cable cable{80};
   require_refused(cable);
