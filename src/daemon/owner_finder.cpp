@@ -5,11 +5,21 @@
 #include <utility>
 
 namespace tollgate {
+namespace {
+
+constexpr std::chrono::milliseconds kRest{20};
+
+}  // namespace
 
 using boost::asio::posix::stream_descriptor;
 
 OwnerFinder::OwnerFinder(boost::asio::io_context& loop, Attribution& attribution, Answer later)
-    : loop_{loop}, attribution_{attribution}, later_{std::move(later)}, events_{loop}, images_{loop} {
+    : loop_{loop},
+      attribution_{attribution},
+      later_{std::move(later)},
+      events_{loop},
+      images_{loop},
+      rest_{loop} {
   if (attribution_.events_fd() >= 0) {
     events_.assign(attribution_.events_fd());
     wait(events_);
@@ -18,6 +28,7 @@ OwnerFinder::OwnerFinder(boost::asio::io_context& loop, Attribution& attribution
     images_.assign(attribution_.images_fd());
     wait(images_);
   }
+  search_soon();  // it may want to look around
 }
 
 OwnerFinder::~OwnerFinder() {
@@ -43,17 +54,36 @@ void OwnerFinder::look_up(std::span<const LookUp> asked, const Answer& now) {
       searched_[ticket] = one.flow;
     }
   }
-  if (searched_.empty() || searching_) return;
-  searching_ = true;
+  if (!searched_.empty()) search_soon();
+}
+
+void OwnerFinder::search_soon() {
+  if (std::exchange(searching_, true)) return;
   boost::asio::post(loop_, [this] { search(); });
 }
 
 void OwnerFinder::search() {
-  searching_ = attribution_.turn([this](Attribution::Ticket ticket, const Attributed& found) {
-    const auto node = searched_.extract(ticket);
-    if (!node.empty()) later_({node.mapped(), found.process, found.why});
+  searching_ = false;
+  const Attribution::Left left =
+      attribution_.turn([this](Attribution::Ticket ticket, const Attributed& found) {
+        const auto node = searched_.extract(ticket);
+        if (!node.empty()) later_({node.mapped(), found.process, found.why});
+      });
+  switch (left) {
+    case Attribution::Left::nothing:
+      return;
+    case Attribution::Left::unhurried:
+      return rest();
+    case Attribution::Left::urgent:
+      return search_soon();
+  }
+}
+
+void OwnerFinder::rest() {
+  rest_.expires_after(kRest);
+  rest_.async_wait([this](boost::system::error_code error) {
+    if (!error) search_soon();
   });
-  if (searching_) boost::asio::post(loop_, [this] { search(); });
 }
 
 }  // namespace tollgate

@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <span>
 #include <unordered_map>
@@ -28,7 +29,9 @@ class OwnerFinder {
   void look_up(std::span<const LookUp> asked, const Answer& now);
 
  private:
+  void search_soon();
   void search();
+  void rest();
   void wait(boost::asio::posix::stream_descriptor& descriptor);
 
   boost::asio::io_context& loop_;
@@ -37,7 +40,8 @@ class OwnerFinder {
   boost::asio::posix::stream_descriptor events_;
   boost::asio::posix::stream_descriptor images_;
   std::unordered_map<Attribution::Ticket, FlowRef> searched_;  // tickets are the ids of flows
-  bool searching_ = false;
+  boost::asio::steady_timer rest_;                             // before what nobody waits for goes on
+  bool searching_ = false;                                     // a turn will come by itself
 };
 
 }  // namespace tollgate

@@ -9,11 +9,13 @@
 
 #include "proc_reader.hpp"
 #include "process_image.hpp"
+#include "process_readings.hpp"
 
 namespace tollgate {
 namespace {
 
 constexpr unsigned kEventBudget = 256;
+constexpr int kMostReadings = 3;  // of a process that changes all the time
 
 // Linux 5.19 lets whoever has a map's descriptor use it; before, a machine that keeps others from eBPF
 // (kernel.unprivileged_bpf_disabled) keeps them from maps as well.
@@ -37,7 +39,7 @@ class Attributor final : public Attribution {
   }
   const std::vector<std::string>& problems() const override { return problems_; }
   std::optional<Attributed> look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) override;
-  bool turn(const std::function<void(Ticket, const Attributed&)>& done) override;
+  Left turn(const std::function<void(Ticket, const Attributed&)>& done) override;
   int events_fd() const override { return events_ ? events_->fd() : -1; }
   int images_fd() const override { return owners_ ? owners_->fd() : -1; }
   void receive() override;
@@ -56,6 +58,9 @@ class Attributor final : public Attribution {
   void open_events();
   std::optional<SocketEntry> socket_of(const FiveTuple& local, Direction direction);
   std::optional<Attributed> by_owner(const tollgate_owner& owner);
+  void on_event(const ProcessEvent& event);
+  void receive_events();
+  std::optional<Process> read_holder(std::uint32_t pid, std::uint64_t inode) const;
   Attributed by_holder(std::uint32_t pid, std::uint64_t inode);
   void take_in(const ProcessId& id, std::map<ProcessId, const tollgate_image*>& told);
   ProcessPointer keep(Process process);
@@ -72,6 +77,7 @@ class Attributor final : public Attribution {
   std::optional<SocketDiag> diag_;
   std::optional<ProcessEvents> events_;
   SocketHolders holders_;
+  ProcessReadings readings_;
   ProcessTable table_;
   std::vector<tollgate_image> images_;  // of one receive()
   ProcessPointer kernel_;
@@ -111,13 +117,39 @@ void Attributor::open_events() {
   auto events = ProcessEvents::open();
   if (events.ok()) {
     events_.emplace(std::move(events.value()));
+    readings_ = ProcessReadings{true};
   } else {
     problems_.push_back(events.error());
+  }
+  holders_.look_around();
+}
+
+void Attributor::on_event(const ProcessEvent& event) {
+  readings_.forget(event.pid);
+  switch (event.kind) {
+    case ProcessEvent::Kind::began:
+    case ProcessEvent::Kind::became:
+      return holders_.began(event.pid);
+    case ProcessEvent::Kind::ended:
+      return holders_.ended(event.pid);
+    case ProcessEvent::Kind::changed:
+      return;
+  }
+}
+
+// All of them: what is not received yet might be of the process that is asked about.
+void Attributor::receive_events() {
+  bool more = events_.has_value();
+  while (more) {
+    const auto received =
+        events_->receive(kEventBudget, [this](const ProcessEvent& event) { on_event(event); });
+    if (received.overrun) readings_.forget_all();
+    more = received.more;
   }
 }
 
 void Attributor::receive() {
-  if (events_) events_->receive(kEventBudget, [this](std::uint32_t pid) { holders_.began(pid); });
+  receive_events();
   if (!owners_) return;
   images_.clear();
   owners_->receive([this](const tollgate_image& image) { images_.push_back(image); });
@@ -171,18 +203,33 @@ std::optional<Attributed> Attributor::by_owner(const tollgate_owner& owner) {
   return found(keep(std::move(*read)));
 }
 
-Attributed Attributor::by_holder(std::uint32_t pid, std::uint64_t inode) {
+// What is read is of the holder if it holds the socket afterwards and began when it did before.
+std::optional<Process> Attributor::read_holder(std::uint32_t pid, std::uint64_t inode) const {
   const std::optional<ProcessId> before = process_id(pid);
-  if (!before || !holders_.still_holds(pid, inode)) return not_found(NoProcess::no_holder);
-  if (ProcessPointer known = table_.find(*before); known && !known->path.empty()) {
-    // The same process may be another program by now.
-    std::optional<Process> again = read_process(pid, interpreters_);
-    if (again && again->id == *before && *again == *known) return found(std::move(known));
-    if (again && again->id == *before) return found(keep(std::move(*again)));
-  }
+  if (!before) return std::nullopt;
   std::optional<Process> read = read_process(pid, interpreters_);
-  if (!read || read->id != *before) return not_found(NoProcess::no_holder);
-  return found(keep(std::move(*read)));
+  if (!read || read->id != *before || !holders_.still_holds(pid, inode)) return std::nullopt;
+  return read;
+}
+
+// `pid` has been seen to hold the socket.
+Attributed Attributor::by_holder(std::uint32_t pid, std::uint64_t inode) {
+  // What became of the process until now: then what was read before is of the one that holds it.
+  receive_events();
+  const auto now = ProcessReadings::Clock::now();
+  if (ProcessPointer known = readings_.find(pid, now)) return found(std::move(known));
+  std::optional<Process> read;
+  for (int tries = 0; tries < kMostReadings; ++tries) {
+    readings_.begin(pid);
+    read = read_holder(pid, inode);
+    if (!read) return not_found(NoProcess::no_holder);
+    receive_events();
+    if (!readings_.disturbed()) break;  // else it may be half of one program, half of the next
+  }
+  ProcessPointer known = table_.find(read->id);
+  if (!known || *known != *read) known = keep(std::move(*read));
+  if (known) readings_.end(known, now);
+  return found(std::move(known));
 }
 
 std::optional<Attributed> Attributor::look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) {
@@ -212,14 +259,14 @@ std::optional<Attributed> Attributor::look_up(const FiveTuple& tuple, Direction 
   }
   // 4. Whoever holds it. A socket that nobody holds any more has no inode.
   if (socket->inode == 0) return not_found(NoProcess::no_socket);
-  receive();
+  receive_events();
   if (const auto pid = holders_.find_quickly(socket->inode)) return by_holder(*pid, socket->inode);
   if (!holders_.search(socket->inode, ticket)) return not_found(NoProcess::late);
   searched_[ticket] = socket->inode;
   return std::nullopt;
 }
 
-bool Attributor::turn(const std::function<void(Ticket, const Attributed&)>& done) {
+Attribution::Left Attributor::turn(const std::function<void(Ticket, const Attributed&)>& done) {
   return holders_.turn([&](SocketHolders::Ticket ticket, std::optional<std::uint32_t> pid) {
     const auto searched = searched_.find(ticket);
     if (searched == searched_.end()) return;

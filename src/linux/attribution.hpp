@@ -61,8 +61,9 @@ class Attribution {
   // turn() names the ticket.
   using Ticket = std::uint64_t;
   virtual std::optional<Attributed> look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) = 0;
-  // A slice of what takes long, a millisecond or two. True while there is more to do.
-  virtual bool turn(const std::function<void(Ticket, const Attributed&)>& done) = 0;
+  // A slice of what takes long, a millisecond or two, and what is left to do then.
+  using Left = SocketHolders::Left;
+  virtual Left turn(const std::function<void(Ticket, const Attributed&)>& done) = 0;
 
   // Readable when something is to be taken in by receive(); -1: never.
   virtual int events_fd() const = 0;  // programs that begin

@@ -10,7 +10,6 @@
 #include <utility>
 #include <vector>
 
-#include "netlink_socket.hpp"
 #include "tollgate/process/cgroup_path.hpp"
 #include "tollgate/process/proc_files.hpp"
 #include "tollgate/process/script.hpp"
@@ -28,9 +27,12 @@ class ProcFolder {
 
   bool there() const { return fd_.valid(); }
 
+  FileDescriptor open(const char* name) const {
+    return FileDescriptor{::openat(fd_.get(), name, O_RDONLY | O_CLOEXEC)};
+  }
   std::string file(const char* name) const {
     std::string text;
-    const FileDescriptor file{::openat(fd_.get(), name, O_RDONLY | O_CLOEXEC)};
+    const FileDescriptor file = open(name);
     if (!file.valid()) return text;
     std::array<char, 4096> part{};
     while (text.size() < kLongestFile) {
@@ -71,6 +73,19 @@ std::vector<Ancestor> ancestors_of(std::uint32_t parent) {
 }
 
 }  // namespace
+
+ProgramRun::ProgramRun(std::uint32_t pid) {
+  const ProcFolder folder{pid};
+  const std::optional<ProcStat> stat = folder.stat();
+  if (stat && stat->executed) environment_ = folder.open("environ");
+}
+
+// The descriptor goes on meaning the memory that the process had when it was opened, which exec replaces
+// (fs/proc/base.c: environ_read finds no users of it then).
+bool ProgramRun::goes_on() const {
+  char first = 0;
+  return environment_.valid() && ::pread(environment_.get(), &first, 1, 0) == 1;
+}
 
 std::uint64_t start_ticks(std::uint64_t nanoseconds) {
   static const auto per_second = static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "linux/netlink_socket.hpp"
 #include "tollgate/process/process.hpp"
 
 namespace tollgate {
@@ -17,6 +18,19 @@ std::optional<Process> read_process(std::uint32_t pid, std::span<const std::stri
 
 // Of a process that runs; nullopt when it does not.
 std::optional<ProcessId> process_id(std::uint32_t pid);
+
+// The program that a process runs now, as long as it runs it: another exec ends that, and so does its end.
+// Of a process that was only forked it cannot be told (it may share its memory with its parent, vfork(2)),
+// nor of one without an environment, nor where that may not be read.
+class ProgramRun {
+ public:
+  ProgramRun() = default;
+  explicit ProgramRun(std::uint32_t pid);
+  bool goes_on() const;
+
+ private:
+  FileDescriptor environment_;
+};
 
 // Clock ticks since boot of nanoseconds since boot, rounded as /proc/PID/stat does it.
 std::uint64_t start_ticks(std::uint64_t nanoseconds);

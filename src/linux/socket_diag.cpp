@@ -137,6 +137,7 @@ int SocketDiag::request(std::uint16_t type, std::uint16_t flags, const SocketEnt
   message.header.nlmsg_len = sizeof message;
   message.header.nlmsg_type = type;
   message.header.nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | flags);
+  message.header.nlmsg_seq = ++sequence_;
   message.about.sdiag_family = socket.tuple.family == Family::ipv4 ? AF_INET : AF_INET6;
   message.about.sdiag_protocol = static_cast<std::uint8_t>(socket.tuple.protocol);
   message.about.idiag_states = ~0U;
@@ -144,22 +145,22 @@ int SocketDiag::request(std::uint16_t type, std::uint16_t flags, const SocketEnt
   if (const int error = socket_.send({reinterpret_cast<const std::uint8_t*>(&message), sizeof message})) {
     return error;
   }
-  int result = ENODATA;
+  // There is one answer, and it is there: the socket, or why not.
   for (;;) {
     const NetlinkSocket::Received received = socket_.receive(in_);
     if (received.read == NetlinkSocket::Read::empty || received.read == NetlinkSocket::Read::failed) {
-      return result;
+      return ENODATA;
     }
     NetlinkMessages messages{received.bytes};
     nlmsghdr header{};
     std::span<const std::uint8_t> part;
     while (messages.next(header, part)) {
-      if (header.nlmsg_type == NLMSG_ERROR) {
-        result = netlink_error(part);
-      } else if (const auto entry = decode_socket(part, socket.tuple.protocol); entry && answer != nullptr) {
-        *answer = *entry;
-        result = 0;
-      }
+      if (header.nlmsg_seq != sequence_) continue;
+      if (header.nlmsg_type == NLMSG_ERROR) return netlink_error(part);
+      const auto entry = decode_socket(part, socket.tuple.protocol);
+      if (!entry || answer == nullptr) return ENODATA;
+      *answer = *entry;
+      return 0;
     }
   }
 }

@@ -62,6 +62,7 @@ class SocketDiag {
   std::optional<SocketEntry> look_up(const FiveTuple& tuple, std::uint32_t interface);
   NetlinkSocket socket_;
   std::vector<std::uint8_t> in_;
+  std::uint32_t sequence_ = 0;
   bool can_destroy_ = false;
 };
 

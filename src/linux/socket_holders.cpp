@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string_view>
 #include <system_error>
@@ -17,8 +19,6 @@
 namespace tollgate {
 namespace {
 
-using Directory = std::unique_ptr<DIR, int (*)(DIR*)>;
-
 std::optional<std::uint32_t> number(std::string_view text) {
   std::uint32_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -26,6 +26,15 @@ std::optional<std::uint32_t> number(std::string_view text) {
   return value;
 }
 
+// The pid that was given out last: the last word of /proc/loadavg (proc(5)).
+std::optional<std::uint32_t> last_pid(const std::string& proc) {
+  std::ifstream file{proc + "/loadavg"};
+  std::string word, last;
+  while (file >> word) last = word;
+  return number(last);
+}
+
+// Of the descriptor, if it is a socket.
 std::optional<std::uint64_t> socket_at(int folder, const char* name) {
   std::array<char, 64> target{};
   const ssize_t size = ::readlinkat(folder, name, target.data(), target.size());
@@ -33,30 +42,34 @@ std::optional<std::uint64_t> socket_at(int folder, const char* name) {
   return parse_socket_link({target.data(), static_cast<std::size_t>(size)});
 }
 
-}  // namespace
-
-unsigned SocketHolders::for_each_socket(std::uint32_t pid,
-                                        const std::function<bool(unsigned, std::uint64_t)>& each) const {
-  const Directory folder{::opendir((proc_ + '/' + std::to_string(pid) + "/fd").c_str()), &::closedir};
-  unsigned looked = 1;
-  if (!folder) return looked;
-  while (const dirent* const entry = ::readdir(folder.get())) {
-    const auto descriptor = number(static_cast<const char*>(entry->d_name));
-    if (!descriptor) continue;
-    ++looked;
-    const auto inode = socket_at(::dirfd(folder.get()), static_cast<const char*>(entry->d_name));
-    if (inode && !each(*descriptor, *inode)) break;
-  }
-  return looked;
+std::optional<std::uint64_t> socket_at(int folder, unsigned descriptor) {
+  std::array<char, 16> name{};
+  std::to_chars(name.data(), name.data() + name.size() - 1, descriptor);
+  return socket_at(folder, name.data());
 }
 
-std::optional<unsigned> SocketHolders::look(std::uint32_t pid, std::uint64_t inode) const {
-  std::optional<unsigned> found;
-  for_each_socket(pid, [&](unsigned descriptor, std::uint64_t other) {
-    if (other == inode) found = descriptor;
-    return !found;
-  });
-  return found;
+}  // namespace
+
+FileDescriptor SocketHolders::folder_of(std::uint32_t pid) const {
+  const std::string path = proc_ + '/' + std::to_string(pid) + "/fd";
+  return FileDescriptor{::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+}
+
+SocketHolders::Walk SocketHolders::walk(std::uint32_t pid) const {
+  return {pid, {::opendir((proc_ + '/' + std::to_string(pid) + "/fd").c_str()), &::closedir}};
+}
+
+bool SocketHolders::go_on(const Walk& walk, unsigned& left, const Each& each) {
+  while (walk.folder && left > 0) {
+    const dirent* const entry = ::readdir(walk.folder.get());
+    if (entry == nullptr) return true;
+    const auto descriptor = number(static_cast<const char*>(entry->d_name));
+    if (!descriptor) continue;
+    --left;
+    const auto inode = socket_at(::dirfd(walk.folder.get()), static_cast<const char*>(entry->d_name));
+    if (inode && !each(*descriptor, *inode)) return true;
+  }
+  return !walk.folder;
 }
 
 void SocketHolders::began(std::uint32_t pid) {
@@ -65,46 +78,94 @@ void SocketHolders::began(std::uint32_t pid) {
   if (began_.size() > kRecent) began_.pop_back();
 }
 
-void SocketHolders::note(std::uint32_t pid, unsigned descriptor) {
-  const auto known = std::ranges::find(recent_, pid, &Recent::pid);
-  if (known != recent_.end()) recent_.erase(known);
-  recent_.push_front({pid, descriptor});
-  if (recent_.size() > kRecent) recent_.pop_back();
+void SocketHolders::ended(std::uint32_t pid) {
+  std::erase(began_, pid);
+  if (const auto known = recent(pid); known != recent_.end()) recent_.erase(known);
 }
 
-bool SocketHolders::is_at(const Recent& place, std::uint64_t inode) const {
-  const std::string link =
-      proc_ + '/' + std::to_string(place.pid) + "/fd/" + std::to_string(place.descriptor);
-  return socket_at(AT_FDCWD, link.c_str()) == inode;
+SocketHolders::Recents::iterator SocketHolders::recent(std::uint32_t pid) {
+  return std::ranges::find(recent_, pid, &Recent::pid);
+}
+
+// Notes it as what is looked at first.
+std::uint32_t SocketHolders::found(std::uint32_t pid, unsigned descriptor) {
+  auto one = recent(pid);
+  if (one == recent_.end()) {
+    if (recent_.size() == kRecent) recent_.pop_back();
+    one = recent_.insert(recent_.begin(), Recent{pid, {}, {}});
+  }
+  // The folder that is there may be of one that had the pid before.
+  one->folder = folder_of(pid);
+  recent_.splice(recent_.begin(), recent_, one);
+  std::vector<unsigned>& descriptors = one->descriptors;
+  std::erase(descriptors, descriptor);
+  if (descriptors.size() == kRecentDescriptors) descriptors.pop_back();
+  descriptors.insert(descriptors.begin(), descriptor);
+  return pid;
 }
 
 bool SocketHolders::still_holds(std::uint32_t pid, std::uint64_t inode) const {
   const auto known = std::ranges::find(recent_, pid, &Recent::pid);
-  return known != recent_.end() && is_at(*known, inode);
+  if (known == recent_.end()) return false;
+  return std::ranges::any_of(known->descriptors, [&](unsigned descriptor) {
+    return socket_at(known->folder.get(), descriptor) == inode;
+  });
+}
+
+bool SocketHolders::look_at_recent(Recent& one, std::uint64_t inode, std::size_t most, unsigned& left) const {
+  std::vector<unsigned>& descriptors = one.descriptors;
+  for (std::size_t i = 0; i < std::min(most, descriptors.size()) && left > 0; ++i, --left) {
+    if (socket_at(one.folder.get(), descriptors[i]) != inode) continue;
+    std::rotate(descriptors.begin(), descriptors.begin() + static_cast<std::ptrdiff_t>(i),
+                descriptors.begin() + static_cast<std::ptrdiff_t>(i) + 1);
+    return true;
+  }
+  return false;
+}
+
+std::optional<std::uint32_t> SocketHolders::look_at_all(std::uint32_t pid, std::uint64_t inode,
+                                                        unsigned& left) {
+  std::optional<unsigned> place;
+  --left;  // the folder itself
+  go_on(walk(pid), left, [&](unsigned descriptor, std::uint64_t other) {
+    if (other == inode) place = descriptor;
+    return !place;
+  });
+  return place ? std::optional{found(pid, *place)} : std::nullopt;
+}
+
+std::optional<std::uint32_t> SocketHolders::look_where_noted(std::uint64_t inode) {
+  const auto noted = noted_.find(inode);
+  if (noted == noted_.end()) return std::nullopt;
+  const Place place = noted->second;
+  if (socket_at(folder_of(place.pid).get(), place.descriptor) == inode)
+    return found(place.pid, place.descriptor);
+  noted_.erase(noted);
+  return std::nullopt;
 }
 
 std::optional<std::uint32_t> SocketHolders::find_quickly(std::uint64_t inode) {
-  const auto found = [&](std::uint32_t pid, unsigned descriptor) {
-    ++counters_.quick;
-    note(pid, descriptor);
-    return pid;
-  };
+  constexpr std::size_t kWhole = 8;  // processes of which more than the last place is looked at
+  unsigned left = kQuickLinks;
+  std::optional<std::uint32_t> pid;
   // The very descriptors of last time: one link each.
-  for (const Recent& one : recent_) {
-    if (is_at(one, inode)) return found(one.pid, one.descriptor);
+  std::size_t rank = 0;
+  for (auto one = recent_.begin(); one != recent_.end() && left > 0; ++one, ++rank) {
+    if (!look_at_recent(*one, inode, rank < kWhole ? kRecentDescriptors : 1, left)) continue;
+    recent_.splice(recent_.begin(), recent_, one);
+    pid = recent_.front().pid;
+    break;
   }
-  // Then all descriptors of the few that come first.
-  constexpr std::size_t kWhole = 8;
-  for (std::size_t i = 0; i < kWhole; ++i) {
-    if (i < began_.size()) {
-      if (const auto descriptor = look(began_[i], inode)) return found(began_[i], *descriptor);
-    }
-    if (i < recent_.size()) {
-      const std::uint32_t pid = recent_[i].pid;
-      if (const auto descriptor = look(pid, inode)) return found(pid, *descriptor);
-    }
+  if (!pid) pid = look_where_noted(inode);
+  // Then all descriptors of the few that come first. Looking changes the order.
+  std::vector<std::uint32_t> first;
+  for (std::size_t i = 0; !pid && i < kWhole; ++i) {
+    if (i < began_.size()) first.push_back(began_[i]);
+    if (i < recent_.size()) first.push_back(std::next(recent_.begin(), static_cast<std::ptrdiff_t>(i))->pid);
   }
-  return std::nullopt;
+  for (std::size_t i = 0; i < first.size() && !pid && left > 0; ++i) pid = look_at_all(first[i], inode, left);
+  if (pid) ++counters_.quick;
+  return pid;
 }
 
 bool SocketHolders::search(std::uint64_t inode, Ticket ticket) {
@@ -113,26 +174,37 @@ bool SocketHolders::search(std::uint64_t inode, Ticket ticket) {
     return false;
   }
   ++counters_.searches;
-  // A pass that runs has gone past some already: only the next one is whole.
+  // A pass that only looks around begins anew: whoever asks has often just begun. One that somebody waits
+  // for goes on, and has gone past some already: only the next one is whole.
+  if (waiting_.empty()) in_pass_ = false;
   waiting_.emplace(inode, Waiting{ticket, pass_ + 1});
   return true;
 }
 
-// The youngest first: a high pid, until they begin anew.
+// Those that began lately come first, then the youngest: pids are given out one after the other, until they
+// begin anew.
 void SocketHolders::begin_pass() {
   ++pass_;
   in_pass_ = true;
   pids_.clear();
+  walk_ = Walk{};
+  if (noted_.size() >= kMostNoted) noted_.clear();
   const Directory folder{::opendir(proc_.c_str()), &::closedir};
   if (!folder) return;
   while (const dirent* const entry = ::readdir(folder.get())) {
     if (const auto pid = number(static_cast<const char*>(entry->d_name))) pids_.push_back(*pid);
   }
   std::ranges::sort(pids_);
+  if (const auto last = last_pid(proc_)) std::ranges::rotate(pids_, std::ranges::upper_bound(pids_, *last));
+  std::ranges::stable_partition(pids_, [&](std::uint32_t pid) {
+    return std::ranges::find(began_, pid) == began_.end() && recent(pid) == recent_.end();
+  });
 }
 
 void SocketHolders::end_pass(const Done& done) {
   in_pass_ = false;
+  looks_around_ = false;
+  walk_ = Walk{};
   std::vector<Ticket> nobodys;
   for (auto one = waiting_.begin(); one != waiting_.end();) {
     if (one->second.last_pass > pass_) {
@@ -145,25 +217,38 @@ void SocketHolders::end_pass(const Done& done) {
   for (const Ticket ticket : nobodys) done(ticket, std::nullopt);
 }
 
-bool SocketHolders::turn(const Done& done) {
-  if (waiting_.empty()) return false;
+void SocketHolders::note(std::uint32_t pid, unsigned descriptor, std::uint64_t inode,
+                         std::vector<std::pair<Ticket, std::uint32_t>>& answers) {
+  if (noted_.size() < kMostNoted) noted_.insert_or_assign(inode, Place{pid, descriptor});
+  const auto [first, last] = waiting_.equal_range(inode);
+  if (first == last) return;
+  for (auto one = first; one != last; ++one) answers.emplace_back(one->second.ticket, pid);
+  waiting_.erase(first, last);
+  found(pid, descriptor);
+}
+
+SocketHolders::Left SocketHolders::turn(const Done& done) {
+  if (!searching()) return Left::nothing;
   if (!in_pass_) begin_pass();
-  std::vector<std::pair<Ticket, std::uint32_t>> found;
-  for (unsigned looked = 0; looked < kLinksPerTurn && !pids_.empty() && !waiting_.empty();) {
-    const std::uint32_t pid = pids_.back();
-    pids_.pop_back();
-    looked += for_each_socket(pid, [&](unsigned descriptor, std::uint64_t inode) {
-      const auto [first, last] = waiting_.equal_range(inode);
-      if (first == last) return true;
-      for (auto one = first; one != last; ++one) found.emplace_back(one->second.ticket, pid);
-      waiting_.erase(first, last);
-      note(pid, descriptor);
-      return !waiting_.empty();
+  std::vector<std::pair<Ticket, std::uint32_t>> answers;
+  for (unsigned left = kLinksPerTurn; left > 0 && searching();) {
+    if (!walk_.folder) {
+      if (pids_.empty()) break;
+      walk_ = walk(pids_.back());
+      pids_.pop_back();
+      --left;
+      continue;
+    }
+    const bool over = go_on(walk_, left, [&](unsigned descriptor, std::uint64_t inode) {
+      note(walk_.pid, descriptor, inode, answers);
+      return searching();
     });
+    if (over) walk_ = Walk{};
   }
-  for (const auto& [ticket, pid] : found) done(ticket, pid);
-  if (pids_.empty() || waiting_.empty()) end_pass(done);
-  return !waiting_.empty();
+  for (const auto& [ticket, pid] : answers) done(ticket, pid);
+  if ((pids_.empty() && !walk_.folder) || !searching()) end_pass(done);
+  if (!waiting_.empty()) return Left::urgent;
+  return looks_around_ ? Left::unhurried : Left::nothing;
 }
 
 }  // namespace tollgate

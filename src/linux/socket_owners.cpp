@@ -18,6 +18,10 @@
 #include <string_view>
 #include <utility>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "netlink_socket.hpp"
 
 // The object that clang made of bpf/owner.bpf.c (owner_object.S).
@@ -281,7 +285,12 @@ std::uint64_t SocketOwners::network() {
 
 Result<std::unique_ptr<SocketOwners>, std::string> SocketOwners::open() {
   auto owners = std::make_unique<LoadedOwners>();
-  if (std::optional<std::string> problem = owners->start()) return *problem;
+  std::optional<std::string> problem = owners->start();
+#ifdef __GLIBC__
+  // libbpf read the kernel's types, some megabytes, once for each try, and has no use for them any more.
+  ::malloc_trim(0);
+#endif
+  if (problem) return *problem;
   return std::unique_ptr<SocketOwners>{std::move(owners)};
 }
 

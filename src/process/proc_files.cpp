@@ -9,7 +9,9 @@
 namespace tollgate {
 namespace {
 
-constexpr std::uint32_t kKernelThread = 0x00200000;  // PF_KTHREAD, linux/sched.h
+// linux/sched.h: PF_KTHREAD, PF_FORKNOEXEC
+constexpr std::uint32_t kKernelThread = 0x00200000;
+constexpr std::uint32_t kForkedOnly = 0x00000040;
 
 // The next word, up to a blank; "" at the end.
 std::string_view take_word(std::string_view& text) {
@@ -68,7 +70,10 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
     std::int64_t value = 0;
     if (!take_number(rest, value)) return std::nullopt;
     if (field == kParent) stat.parent = static_cast<std::uint32_t>(value);
-    if (field == kFlags) stat.kernel = (static_cast<std::uint64_t>(value) & kKernelThread) != 0;
+    if (field == kFlags) {
+      stat.kernel = (static_cast<std::uint64_t>(value) & kKernelThread) != 0;
+      stat.executed = (static_cast<std::uint64_t>(value) & kForkedOnly) == 0;
+    }
   }
   if (!take_number(rest, stat.start)) return std::nullopt;
   return stat;

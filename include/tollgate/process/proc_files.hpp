@@ -21,6 +21,7 @@ struct ProcStat {
   std::uint32_t parent = 0;  // 0: none, or in another process namespace
   std::uint64_t start = 0;   // clock ticks since boot
   bool kernel = false;       // a thread of the kernel (PF_KTHREAD, linux/sched.h)
+  bool executed = false;     // it has called exec since it was forked (no PF_FORKNOEXEC)
   friend bool operator==(const ProcStat&, const ProcStat&) = default;
 };
 std::optional<ProcStat> parse_proc_stat(std::string_view text);

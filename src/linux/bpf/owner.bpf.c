@@ -43,6 +43,9 @@ struct {
   __type(value, struct tollgate_owner);
 } flows SEC(".maps");
 
+// Room for some 430 programs. Whoever maps a ring has it twice in its address space.
+#define RING_BYTES (1 << 20)
+
 // The programs that `images` was told of, each with the cgroup that it was in.
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -53,7 +56,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
-  __uint(max_entries, 4 << 20);
+  __uint(max_entries, RING_BYTES);
 } images SEC(".maps");
 
 struct {
@@ -229,7 +232,7 @@ __noinline int tell(__u64 task_address, __u32 is_current) {
   if (image->cut) image->flags |= TOLLGATE_IMAGE_CGROUP_CUT;
   // The daemon looks when it needs to know; it is only woken when the ring fills.
   const __u64 waiting = bpf_ringbuf_query(&images, BPF_RB_AVAIL_DATA);
-  bpf_ringbuf_submit(image, waiting > (1 << 20) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
+  bpf_ringbuf_submit(image, waiting > RING_BYTES / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
   bpf_map_update_elem(&told, &key, &group_id, BPF_ANY);
   return 1;
 }

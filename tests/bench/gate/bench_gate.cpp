@@ -3,7 +3,7 @@
 // in several rounds, since a machine's speed wanders. The medians are what counts, and the ratios of
 // one round to each other more than the figures.
 //
-//   bench_gate [ROUNDS [CONNECTIONS [IPERF-SECONDS]]]     (5 5000 2)
+//   bench_gate [ROUNDS [CONNECTIONS [IPERF-SECONDS [PART-OF-A-NAME…]]]]     (5 5000 2)
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,9 +87,11 @@ double gigabits(int seconds) {
          1e9;
 }
 
-void one_round(const Variant& variant, Measured& measured, std::size_t count, int seconds) {
-  const Inside inside{variant.host()};
+void one_round(Variant& variant, Measured& measured, std::size_t count, int seconds) {
+  variant.begin();
   const auto daemon = variant.daemon();
+  if (daemon) measured.idle_mib = mebibytes(resident_bytes(*daemon));
+  const Inside inside{variant.host()};
   const double queued = queued_so_far();
   const double cpu = daemon ? processor_time(*daemon) : 0;
   connect_many(variant, count, 1, measured.one);
@@ -100,7 +102,8 @@ void one_round(const Variant& variant, Measured& measured, std::size_t count, in
     measured.cpu.push_back((processor_time(*daemon) - cpu) / all);
     measured.busy_mib = mebibytes(resident_bytes(*daemon));
   }
-  measured.throughput.push_back(gigabits(seconds));
+  if (seconds > 0) measured.throughput.push_back(gigabits(seconds));
+  variant.end();
 }
 
 void print(const std::vector<std::unique_ptr<Variant>>& variants, const std::vector<Measured>& all) {
@@ -128,12 +131,9 @@ void print(const std::vector<std::unique_ptr<Variant>>& variants, const std::vec
       "idle>after\n");
 }
 
-int bench(std::size_t rounds, std::size_t count, int seconds) {
-  const auto variants = all_variants();
+int bench(std::size_t rounds, std::size_t count, int seconds, const std::vector<std::string>& parts) {
+  const auto variants = all_variants(parts);
   std::vector<Measured> measured(variants.size());
-  for (std::size_t i = 0; i < variants.size(); ++i) {
-    if (const auto daemon = variants[i]->daemon()) measured[i].idle_mib = mebibytes(resident_bytes(*daemon));
-  }
   for (std::size_t round = 0; round < rounds; ++round) {
     std::cerr << "round " << round + 1 << " of " << rounds << '\n';
     // Forwards and backwards in turn, so that none always comes after the same neighbour.
@@ -159,7 +159,8 @@ int main(int argc, char** argv) {
   }
   try {
     return tollgate::bench::bench(static_cast<std::size_t>(number(1, 5)),
-                                  static_cast<std::size_t>(number(2, 5000)), static_cast<int>(number(3, 2)));
+                                  static_cast<std::size_t>(number(2, 5000)), static_cast<int>(number(3, 2)),
+                                  {argv + std::min(argc, 4), argv + argc});
   } catch (const std::exception& problem) {
     std::cerr << "bench_gate: " << problem.what() << '\n';
     return 1;

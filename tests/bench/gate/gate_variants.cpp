@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "gate_variants.hpp"
 
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <thread>
+#include <type_traits>
 
 namespace tollgate::bench {
 namespace {
@@ -36,6 +46,13 @@ std::string policy_of(std::size_t rules) {
   return text +
          "[[rule]]\nname = \"the load\"\ndirection = \"outbound\"\nport = [\"tcp/7000\", \"tcp/5201\"]\n"
          "verdict = \"permanent-accept\"\n";
+}
+
+std::string policy_by_path() {
+  return "[default]\noutbound = \"permanent-block\"\ninbound = \"permanent-block\"\n"
+         "[[rule]]\nname = \"the load\"\ndirection = \"outbound\"\nprocess = [\"" +
+         our_program("connect_load") + "\", \"" + find_program("iperf3").value_or("/usr/bin/iperf3") +
+         "\"]\nverdict = \"permanent-accept\"\n";
 }
 
 // Its rules ask about first packets that leave, and save the mark: nothing else.
@@ -79,12 +96,63 @@ class BareLoopSameRules : public Variant {
 
 class Tollgate : public Variant {
  public:
-  explicit Tollgate(std::size_t rules)
-      : Variant{"tollgated, " + std::to_string(rules) + " rules"}, daemon_{host(), {policy_of(rules)}} {}
+  Tollgate(const std::string& name, const std::string& policy, const std::string& lookup)
+      : Variant{"tollgated, " + name},
+        daemon_{
+            host(), {policy, "", "[process]\nlookup = \"" + lookup + "\"\n"}, DaemonUnderTest::Start::later} {
+  }
   std::optional<pid_t> daemon() const override { return daemon_.pid(); }
+  void begin() override { daemon_.start(); }
+  void end() override {
+    if (daemon_.stop().status != 0) throw std::runtime_error{daemon_.log()};
+  }
 
  private:
   DaemonUnderTest daemon_;
+};
+
+// Processes that hold open files and do nothing.
+class ManyProcesses {
+ public:
+  ManyProcesses(std::size_t count, std::size_t descriptors) {
+    for (std::size_t i = 0; i < count; ++i) {
+      const pid_t child = ::fork();
+      if (child < 0) throw std::runtime_error{"fork: " + std::string{std::strerror(errno)}};
+      if (child > 0) {
+        children_.push_back(child);
+        continue;
+      }
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      while (descriptors-- > 0) ::socket(AF_UNIX, SOCK_DGRAM, 0);
+      ::pause();
+      ::_exit(0);
+    }
+  }
+  ManyProcesses(const ManyProcesses&) = delete;
+  ManyProcesses& operator=(const ManyProcesses&) = delete;
+  ~ManyProcesses() {
+    for (const pid_t child : children_) ::kill(child, SIGKILL);
+    for (const pid_t child : children_) ::waitpid(child, nullptr, 0);
+  }
+
+ private:
+  std::vector<pid_t> children_;
+};
+
+class BesideManyProcesses : public Tollgate {
+ public:
+  using Tollgate::Tollgate;
+  void begin() override {
+    others_.emplace(2000, 100);
+    Tollgate::begin();
+  }
+  void end() override {
+    Tollgate::end();
+    others_.reset();
+  }
+
+ private:
+  std::optional<ManyProcesses> others_;
 };
 
 // OpenSnitch with a rule by path for the load's client and for iperf3, without a user interface.
@@ -151,15 +219,30 @@ Variant::Variant(std::string name)
   in(net_.host, [] { write_setting("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535"); });
 }
 
-std::vector<std::unique_ptr<Variant>> all_variants() {
+std::vector<std::unique_ptr<Variant>> all_variants(const std::vector<std::string>& parts) {
   std::vector<std::unique_ptr<Variant>> all;
+  const auto wanted = [&](const std::string& name) {
+    return parts.empty() ||
+           std::ranges::any_of(parts, [&](const auto& part) { return name.find(part) != std::string::npos; });
+  };
+  const auto tollgate = [&]<class Kind>(std::type_identity<Kind>, const std::string& name,
+                                        const std::string& policy, const std::string& lookup) {
+    if (wanted(name)) all.push_back(std::make_unique<Kind>(name, policy, lookup));
+  };
   all.push_back(std::make_unique<Variant>("no firewall"));
   all.push_back(std::make_unique<BareLoop>());
-  all.push_back(std::make_unique<BareLoopSameRules>());
-  all.push_back(std::make_unique<Tollgate>(10));
-  all.push_back(std::make_unique<Tollgate>(1000));
+  if (wanted("tollgate's rules")) all.push_back(std::make_unique<BareLoopSameRules>());
+  constexpr std::type_identity<Tollgate> kAlone;
+  tollgate(kAlone, "10 rules", policy_of(10), "auto");
+  tollgate(kAlone, "1,000 rules", policy_of(1000), "auto");
+  tollgate(kAlone, "1,000, no eBPF", policy_of(1000), "proc");
+  tollgate(kAlone, "1,000, no look-up", policy_of(1000), "off");
+  tollgate(kAlone, "path, eBPF", policy_by_path(), "auto");
+  tollgate(kAlone, "path, /proc", policy_by_path(), "proc");
+  tollgate(std::type_identity<BesideManyProcesses>{}, "path, /proc, 2,000", policy_by_path(), "proc");
   const char* given = std::getenv("TOLLGATE_OPENSNITCHD");
   const auto open_snitch = find_program(given != nullptr ? given : "opensnitchd");
+  if (!wanted("OpenSnitch")) return all;
   if (!open_snitch) {
     std::cerr << "OpenSnitch is left out: no opensnitchd here (Debian: apt-get install opensnitch)\n";
     return all;

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "catch.hpp"
 
@@ -36,12 +38,14 @@ class Proc {
   void close(std::uint32_t pid, unsigned descriptor) const {
     std::filesystem::remove(path_ / std::to_string(pid) / "fd" / std::to_string(descriptor));
   }
+  void write(const std::string& name, const std::string& text) const { std::ofstream{path_ / name} << text; }
   std::string path() const { return path_.string(); }
 
  private:
   std::filesystem::path path_;
 };
 
+using Left = SocketHolders::Left;
 using Answers = std::map<SocketHolders::Ticket, std::optional<std::uint32_t>>;
 
 // To the end of what is searched; how many turns that took.
@@ -49,7 +53,7 @@ int search_all(SocketHolders& holders, Answers& answers) {
   int turns = 1;
   while (holders.turn([&](SocketHolders::Ticket ticket, std::optional<std::uint32_t> pid) {
     REQUIRE(answers.emplace(ticket, pid).second);
-  }))
+  }) != Left::nothing)
     ++turns;
   return turns;
 }
@@ -69,7 +73,6 @@ TEST_CASE("a search finds the holder, or that there is none") {
   Answers answers;
   search_all(holders, answers);
   CHECK(answers == Answers{{1, 10}, {2, 20}, {3, std::nullopt}});
-  CHECK_FALSE(holders.searching());
 }
 
 TEST_CASE("two who ask for one socket both hear of it") {
@@ -123,11 +126,72 @@ TEST_CASE("a search takes turns, and whoever joins it late still sees all of it"
   SocketHolders holders{proc.path()};
   REQUIRE(holders.search(1, 1));  // nobody's: keeps the search going to its end
   Answers answers;
-  REQUIRE(holders.turn([](auto, auto) { FAIL("nothing is found in the first turn"); }));
+  REQUIRE(holders.turn([](auto, auto) { FAIL("nothing is found in the first turn"); }) == Left::urgent);
   REQUIRE(holders.search(kProcesses * 1000, 2));  // of the process that was looked at first
   const int turns = search_all(holders, answers);
   CHECK(answers == Answers{{1, std::nullopt}, {2, kProcesses}});
   CHECK(turns >= 3);
+}
+
+TEST_CASE("the youngest are looked at first, also when pids have begun anew") {
+  const Proc proc;
+  for (const std::uint32_t pid : {100U, 200U, 30'000U, 30'001U}) {
+    for (unsigned descriptor = 0; descriptor < 60; ++descriptor) {
+      proc.open_socket(pid, descriptor, pid * 1000 + descriptor);
+    }
+  }
+  proc.write("loadavg", "0.00 0.01 0.05 1/234 200\n");
+  SocketHolders holders{proc.path()};
+  std::vector<SocketHolders::Ticket> order;
+  for (const std::uint32_t pid : {100U, 200U, 30'000U, 30'001U}) REQUIRE(holders.search(pid * 1000, pid));
+  while (holders.turn([&](SocketHolders::Ticket ticket, std::optional<std::uint32_t> pid) {
+    CHECK(pid == ticket);
+    order.push_back(ticket);
+  }) != Left::nothing) {
+  }
+  CHECK(order == std::vector<SocketHolders::Ticket>{200, 100, 30'001, 30'000});
+}
+
+TEST_CASE("who asks does not wait for the end of looking around") {
+  const Proc proc;
+  for (unsigned descriptor = 0; descriptor < 3000; ++descriptor) proc.open(10, descriptor, "/dev/null");
+  SocketHolders holders{proc.path()};
+  holders.look_around();
+  REQUIRE(holders.turn([](auto, auto) { FAIL("nobody asked"); }) == Left::unhurried);
+  proc.open_socket(25, 3, 1001);
+  REQUIRE(holders.search(1001, 7));
+  Answers answers;
+  CHECK(holders.turn([&](auto ticket, auto pid) { answers[ticket] = pid; }) == Left::unhurried);
+  CHECK(answers == Answers{{7, 25}});
+  search_all(holders, answers);  // and then looks around to the end
+}
+
+TEST_CASE("one process with many descriptors takes as many turns as many processes") {
+  const Proc proc;
+  for (unsigned descriptor = 0; descriptor < 250; ++descriptor) proc.open(10, descriptor, "/dev/null");
+  proc.open_socket(10, 250, 1001);
+  SocketHolders holders{proc.path()};
+  holders.began(10);
+  CHECK_FALSE(holders.find_quickly(1));  // it does not look that far
+  REQUIRE(holders.search(1, 1));         // nobody's
+  Answers answers;
+  CHECK(search_all(holders, answers) == 3);
+  CHECK(answers == Answers{{1, std::nullopt}});
+}
+
+TEST_CASE("who looks around knows the holders of what was open then") {
+  const Proc proc;
+  for (std::uint32_t pid = 1; pid <= 100; ++pid) proc.open_socket(pid, 5, pid);
+  SocketHolders holders{proc.path()};
+  CHECK(holders.turn([](auto, auto) { FAIL("nobody asked"); }) == Left::nothing);
+  holders.look_around();
+  Answers answers;
+  search_all(holders, answers);
+  CHECK(answers.empty());
+  for (std::uint32_t pid = 1; pid <= 100; ++pid) CHECK(holders.find_quickly(pid) == pid);
+  // What was noted counts only as long as it is so.
+  proc.close(50, 5);
+  CHECK_FALSE(holders.find_quickly(50));
 }
 
 TEST_CASE("too many who wait: the last is refused and counted") {

@@ -11,7 +11,7 @@ TEST_CASE("stat: pid, name, parent and start time") {
       "4711 (nginx) S 1 4711 4711 0 -1 4194624 228 0 0 0 1 2 0 0 20 0 1 0 123456 11111 22 "
       "18446744073709551615 1");
   REQUIRE(stat);
-  CHECK(*stat == ProcStat{4711, "nginx", 'S', 1, 123456, false});
+  CHECK(*stat == ProcStat{4711, "nginx", 'S', 1, 123456, false, false});
 }
 
 TEST_CASE("stat: a name may hold what ends it") {
@@ -20,6 +20,14 @@ TEST_CASE("stat: a name may hold what ends it") {
   CHECK(stat->name == "a) S 1 (b\n)");
   CHECK(stat->parent == 3);
   CHECK(stat->start == 99);
+}
+
+TEST_CASE("stat: a process that has executed a program is not just forked") {
+  const auto forked = parse_proc_stat("7 (a) S 1 7 7 0 -1 4194368 0 0 0 0 0 0 0 0 20 0 1 0 99 0");
+  const auto executed = parse_proc_stat("7 (a) S 1 7 7 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 99 0");
+  REQUIRE((forked && executed));
+  CHECK_FALSE(forked->executed);
+  CHECK(executed->executed);
 }
 
 TEST_CASE("stat: a thread of the kernel") {
