@@ -51,6 +51,7 @@ void read_queue(TomlTable table, Config::Queue& queue) {
   read_number(table, "max_length", 1, kMostPackets, queue.max_length);
   read_number(table, "copy_range", 128, 65535, queue.copy_range);
   read_number(table, "socket_buffer", 4096, 1 << 30, queue.socket_buffer);
+  read_number(table, "nflog_group", 0, 65535, queue.nflog_group);
   table.refuse_rest();
 }
 
@@ -127,6 +128,7 @@ void read_flow(TomlTable table, Config::Flow& flow) {
   if (auto idle = table.take_table("idle")) read_idle_times(*std::move(idle), flow.idle_times);
   if (const auto pressure = table.take("pressure")) read_pressure(*pressure, flow.pressure);
   read_duration(table, "answer_window", flow.answer_window);
+  read_word(table, "tcp_ends", {TcpEnds::nflog, TcpEnds::conntrack}, flow.tcp_ends);
   table.refuse_rest();
 }
 

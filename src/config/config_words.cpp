@@ -139,6 +139,16 @@ std::string_view to_string(MulticastAnswers value) {
   return "";
 }
 
+std::string_view to_string(TcpEnds value) {
+  switch (value) {
+    case TcpEnds::nflog:
+      return "nflog";
+    case TcpEnds::conntrack:
+      return "conntrack";
+  }
+  return "";
+}
+
 std::string_view to_string(AskAgain value) {
   switch (value) {
     case AskAgain::keep:

@@ -101,8 +101,10 @@ void Daemon::open_kernel() {
                                     [this](std::uint32_t index) { return interfaces_->name(index); }));
   conntrack_.emplace(opened(Conntrack::open(config_.mark_mask)));
   // First the events, then what is there: what changes in between comes twice and not never.
-  conntrack_events_.emplace(opened(
-      ConntrackEvents::open({config_.mark_mask, config_.loopback, config_.icmp == FlowHandling::flow})));
+  const bool nflog = config_.flow.tcp_ends == TcpEnds::nflog;
+  if (nflog) segments_.emplace(opened(ClosingSegments::open(config_.queue.nflog_group)));
+  conntrack_events_.emplace(opened(ConntrackEvents::open(
+      {config_.mark_mask, config_.loopback, config_.icmp == FlowHandling::flow, !nflog})));
   socket_events_.emplace(opened(SocketEvents::open(config_.loopback)));
   sockets_.emplace(opened(SocketDiag::open()));
   if (!sockets_->can_destroy()) {
@@ -110,8 +112,17 @@ void Daemon::open_kernel() {
                  "this kernel ends no sockets on demand (CONFIG_INET_DIAG_DESTROY): connections that are "
                  "blocked end with their next packet");
   }
-  const Gate::Parts parts{clock_,          engine_,   *queue_,      *conntrack_, *conntrack_events_,
-                          *socket_events_, *sockets_, *interfaces_, log_,        attribution_.get()};
+  const Gate::Parts parts{clock_,
+                          engine_,
+                          *queue_,
+                          *conntrack_,
+                          *conntrack_events_,
+                          *socket_events_,
+                          segments_ ? &*segments_ : nullptr,
+                          *sockets_,
+                          *interfaces_,
+                          log_,
+                          attribution_.get()};
   gate_ = std::make_unique<Gate>(loop_, config_, parts, [this](const FlowChanged& change) {
     static constexpr const char* kWords[] = {"opened", "decided", "ended", "removed"};
     control_->publish(
@@ -132,7 +143,7 @@ void Daemon::keep_rules(const LiveRules& loaded) {
         for (const SocketAuthorized& socket : sockets) changed = live_parts_.socket(socket) || changed;
         if (!changed) return;
         // What the kernel accepts unasked is only heard of by its event.
-        gate_->follower().tell_new(!live_parts_.rules().sockets.empty());
+        gate_->follower().follow_sockets(live_parts_.rules().sockets);
         if (rules_) rules_->want(live_parts_.rules());
       });
 }

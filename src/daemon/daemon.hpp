@@ -100,6 +100,7 @@ class Daemon final : public ControlService {
   std::optional<Conntrack> conntrack_;
   std::optional<ConntrackEvents> conntrack_events_;
   std::optional<SocketEvents> socket_events_;
+  std::optional<ClosingSegments> segments_;
   std::optional<SocketDiag> sockets_;
   std::unique_ptr<Attribution> attribution_;
   std::unique_ptr<Gate> gate_;

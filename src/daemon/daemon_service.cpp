@@ -124,6 +124,7 @@ Status Daemon::status() {
       {"conntrack_probe", followed.probe_errors},
       {"conntrack_table", followed.table_failures},
       {"socket_overrun", followed.socket_overruns},
+      {"segment_overrun", followed.segment_overruns},
       {"tear_down", followed.tear_down_failed},
       {"reroute_refused", counted.reroute_refused},
       {"owners_late", counted.owners_late},

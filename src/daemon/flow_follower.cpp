@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "flow_follower.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@ namespace {
 
 // Taken before anything else gets its turn.
 constexpr unsigned kEventBudget = 256;
+constexpr unsigned kSegmentBudget = 4;  // datagrams, some 80 segments each
 constexpr std::size_t kProbesATurn = 256;
 
 SocketGone socket_gone(const SocketEntry& socket) {
@@ -44,11 +46,16 @@ FlowFollower::FlowFollower(boost::asio::io_context& loop, const Config& config, 
       table_{loop, {parts.clock, judge_, parts.sockets, parts.log, config.mark_mask}, turn_},
       conntrack_bell_{loop, parts.conntrack_events.fd(), kRest, [this] { return take_conntrack_events(); }},
       socket_bell_{loop, parts.socket_events.fd(), kRest, [this] { return take_socket_events(); }},
-      load_timer_{loop} {}
+      load_timer_{loop} {
+  if (parts_.segments != nullptr) {
+    segment_bell_.emplace(loop, parts_.segments->fd(), kRest, [this] { return take_segments(); });
+  }
+}
 
 void FlowFollower::start() {
   conntrack_bell_.start();
   socket_bell_.start();
+  if (segment_bell_) segment_bell_->start();
   look_at_load();
 }
 
@@ -87,6 +94,16 @@ Doorbell::Left FlowFollower::take_socket_events() {
     overrun("socket-enobufs", "the socket that tells of closed sockets");
     look_for_authorized_sockets();
   }
+  return received.more ? Doorbell::Left::more : Doorbell::Left::nothing;
+}
+
+Doorbell::Left FlowFollower::take_segments() {
+  NetlinkBatch::Drained received;
+  turn_([&](const Deliver& deliver) {
+    received = parts_.segments->receive(kSegmentBudget, [&](const TcpClosing& seen) { deliver(seen); });
+  });
+  // Whose end is lost is listed a while longer: until its entry is gone.
+  if (received.overrun) ++counters_.segment_overruns;
   return received.more ? Doorbell::Left::more : Doorbell::Left::nothing;
 }
 
@@ -201,10 +218,12 @@ void FlowFollower::answer_probes() {
   });
 }
 
-void FlowFollower::tell_new(bool on) {
-  if (on == tells_new_) return;
-  tells_new_ = on;
-  parts_.conntrack_events.tell_new(on);
+void FlowFollower::follow_sockets(std::span<const SocketInRules> authorized) {
+  const bool any = !authorized.empty();
+  const bool tcp = std::ranges::any_of(
+      authorized, [](const SocketInRules& socket) { return socket.protocol == Protocol::tcp; });
+  if (any != std::exchange(tells_new_, any)) parts_.conntrack_events.tell_new(any);
+  if (tcp != std::exchange(tells_tcp_, tcp)) parts_.socket_events.tell_tcp(tcp);
 }
 
 void FlowFollower::look_at_load() {

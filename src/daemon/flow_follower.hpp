@@ -8,10 +8,12 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "clock.hpp"
 #include "doorbell.hpp"
+#include "linux/closing_segments.hpp"
 #include "linux/conntrack.hpp"
 #include "linux/conntrack_events.hpp"
 #include "linux/interfaces.hpp"
@@ -21,12 +23,14 @@
 #include "tollgate/config/config.hpp"
 #include "tollgate/engine/effect.hpp"
 #include "tollgate/engine/engine.hpp"
+#include "tollgate/ruleset/live_rules.hpp"
 
 namespace tollgate {
 
 struct FollowerCounters {
   std::uint64_t conntrack_events = 0, conntrack_overruns = 0;
   std::uint64_t socket_events = 0, socket_overruns = 0;
+  std::uint64_t segment_overruns = 0;
   MarkCounts marks;
   std::uint64_t torn_down = 0;         // local sockets that were ended
   std::uint64_t tear_down_gone = 0;    // that were gone already, or not this machine's
@@ -51,6 +55,7 @@ class FlowFollower {
     Conntrack& conntrack;
     ConntrackEvents& conntrack_events;
     SocketEvents& socket_events;
+    ClosingSegments* segments;  // null: conntrack tells the ends of TCP connections
     SocketDiag& sockets;
     const Interfaces& interfaces;
     LogSink& log;
@@ -62,8 +67,9 @@ class FlowFollower {
   void adopt(std::function<void(bool whole)> done) { table_.read_at_start(std::move(done)); }
   // Tear-downs, marks, probes, and whether the table is to be read. Answers come in later turns.
   void carry_out(const Effects& effects);
-  // New entries are told too, while the kernel accepts flows without asking (`peers = "any"`).
-  void tell_new(bool on);
+  // These sockets' flows the kernel accepts without asking (`peers = "any"`): while there are any, new
+  // entries are told too, and the end of listening sockets.
+  void follow_sockets(std::span<const SocketInRules> authorized);
 
   FollowerCounters counters() const;
   bool can_tear_down() const { return parts_.sockets.can_destroy(); }
@@ -73,6 +79,7 @@ class FlowFollower {
  private:
   Doorbell::Left take_conntrack_events();
   Doorbell::Left take_socket_events();
+  Doorbell::Left take_segments();
   void on_gone(const SocketEntry& socket, const Deliver& deliver);
   void look_for_authorized_sockets();
   void look_at_new_authorizations(const Effects& effects);
@@ -89,9 +96,10 @@ class FlowFollower {
   TableReader table_;
   Doorbell conntrack_bell_;
   Doorbell socket_bell_;
+  std::optional<Doorbell> segment_bell_;
   boost::asio::steady_timer load_timer_;
   std::deque<ProbeFlow> probes_;  // at most as many as there are flows: each waits for one answer
-  bool tells_new_ = false;
+  bool tells_new_ = false, tells_tcp_ = false;
   std::uint64_t dropped_ = 0;  // by conntrack, already spoken of
   bool load_known_ = false;
   FollowerCounters counters_;

@@ -24,7 +24,7 @@ Gate::Gate(boost::asio::io_context& loop, const Config& config, const Parts& par
       follower_{loop,
                 config,
                 {parts.clock, parts.engine, parts.conntrack, parts.conntrack_events, parts.socket_events,
-                 parts.sockets, parts.interfaces, parts.log},
+                 parts.segments, parts.sockets, parts.interfaces, parts.log},
                 [this](const std::function<void(const Deliver&)>& events) { turn(events); }} {}
 
 Gate::~Gate() {

@@ -32,6 +32,7 @@ class Gate {
     Conntrack& conntrack;
     ConntrackEvents& conntrack_events;
     SocketEvents& socket_events;
+    ClosingSegments* segments;  // null: conntrack tells the ends of TCP connections
     SocketDiag& sockets;
     Interfaces& interfaces;
     LogSink& log;

@@ -69,6 +69,12 @@ void Engine::note_carried(FlowIndex index) {
   if (resyncing()) flows_.detail(index).round = round_;
 }
 
+void Engine::learn_counts(Flow& flow, const ConntrackEntry& entry) {
+  counts_ = entry.packets.has_value();
+  if (entry.packets) flow.packets = std::max(flow.packets, *entry.packets);
+  if (entry.bytes) flow.bytes = std::max(flow.bytes, *entry.bytes);
+}
+
 void Engine::learn(FlowIndex index, const ConntrackEntry& entry, Time now) {
   Flow& flow = flows_.at(index);
   FlowDetail& detail = flows_.detail(index);
@@ -76,8 +82,7 @@ void Engine::learn(FlowIndex index, const ConntrackEntry& entry, Time now) {
   if (entry.id != 0) detail.entry = entry.id;
   if (entry.original != flow.tuple && flow.direction != Direction::outbound)
     originals_[index] = entry.original;
-  if (entry.packets) flow.packets = std::max(flow.packets, *entry.packets);
-  if (entry.bytes) flow.bytes = std::max(flow.bytes, *entry.bytes);
+  learn_counts(flow, entry);
   const std::uint32_t heard = activity_of(entry, now);
   if (heard == 0) return;
   const std::uint32_t before = std::exchange(detail.activity, heard);
@@ -111,8 +116,7 @@ void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
     if (destroyed && detail.entry == 0 && detail.former == kSomeFormer) return ask_conntrack(index, effects);
   }
   if (destroyed) {
-    if (entry.packets) flow.packets = std::max(flow.packets, *entry.packets);
-    if (entry.bytes) flow.bytes = std::max(flow.bytes, *entry.bytes);
+    learn_counts(flow, entry);
   } else {
     if (flow.state == FlowState::ended) return;
     learn(index, entry, now);
@@ -122,6 +126,25 @@ void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
   if (flow.state == FlowState::pending || !flow.carried) return;
   end(index, now, effects);
   if (destroyed) flows_.at(index).carried = false;
+}
+
+void Engine::on(const TcpClosing& seen, Time now, Effects& effects) {
+  const FlowIndex index = flows_.find(FlowKey{seen.tuple});
+  if (index == kNoFlow) return;
+  Flow& flow = flows_.at(index);
+  if (flow.state != FlowState::active || !flow.carried) return;
+  if (!seen.reset && !note_fin(flow, seen.tuple == flow.tuple)) return;
+  // Where conntrack counts, the end brings the counts; where another connection had the tuple a moment ago,
+  // it is the one to say whose end this was.
+  const bool reused = flows_.detail(index).former != 0 && now - flow.first_seen < kRace;
+  if (counts_ || reused) return ask_conntrack(index, effects);
+  end(index, now, effects);
+}
+
+// True when both ends have sent theirs.
+bool Engine::note_fin(Flow& flow, bool along) {
+  flow.closing = static_cast<std::uint8_t>(flow.closing | (along ? 1 : 2));
+  return flow.closing == 3;
 }
 
 void Engine::end(FlowIndex index, Time now, Effects& effects) {
@@ -203,6 +226,7 @@ void Engine::on(const FlowProbed& probed, Time now, Effects& effects) {
   const bool same =
       probed.entry && (before.entry == 0 || probed.entry->id == 0 || probed.entry->id == before.entry);
   if (!same || (probed.entry->tcp && is_over(*probed.entry->tcp))) {
+    if (same) learn_counts(flow, *probed.entry);
     end(index, now, effects);
     flow.carried = same;
     return;

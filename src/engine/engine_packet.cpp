@@ -183,7 +183,7 @@ void Engine::on_flow_packet(const Context& context) {
   if (index != kNoFlow && is_successor(context, flows_.at(index))) {
     // A SYN begins an entry of its own; what else follows may have that of the flow before.
     const std::uint32_t entry = opens_connection(context.packet) ? flows_.detail(index).entry : 0;
-    if (flows_.at(index).carried) former = entry != 0 ? entry : kSomeFormer;
+    former = flows_.at(index).carried && entry != 0 ? entry : kSomeFormer;
     // UDP outlives its socket in conntrack's table. Where the packet does not tell, so we suppose.
     const bool untold = context.queued.conntrack_id == 0 && !opens_connection(context.packet);
     carried = carried || (untold && flows_.at(index).carried);
@@ -378,7 +378,7 @@ void Engine::follow_tcp(const Context& context, FlowIndex index) {
   if ((context.packet.tcp_flags & tcp_flag::fin) != 0) {
     const bool along = context.packet.endpoints.source == flow.tuple.source_address() &&
                        context.packet.endpoints.source_port == flow.tuple.source_port;
-    flows_.at(index).closing = static_cast<std::uint8_t>(flow.closing | (along ? 1 : 2));
+    note_fin(flows_.at(index), along);
   }
   if ((context.packet.tcp_flags & tcp_flag::rst) == 0 && flow.closing != 3) return;
   end(index, context.now, context.effects);

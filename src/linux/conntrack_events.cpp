@@ -113,6 +113,7 @@ Result<ConntrackEvents, std::string> ConntrackEvents::open(const ConntrackEventO
   events.socket_.set_receive_buffer(kSocketBuffer);
   events.filtered_ = what_concerns_us(options).attach(events.fd());
   for (const unsigned group : {unsigned{NFNLGRP_CONNTRACK_DESTROY}, unsigned{NFNLGRP_CONNTRACK_UPDATE}}) {
+    if (group == NFNLGRP_CONNTRACK_UPDATE && !options.tcp_ends) continue;
     if (!events.socket_.join(group)) return "cannot listen to conntrack events: " + error_text(errno);
   }
   return events;

@@ -18,11 +18,14 @@ struct ConntrackEventOptions {
   std::uint32_t mark_mask = 0x0f000000;
   LoopbackHandling loopback = LoopbackHandling::decide;  // exempt: nothing from loopback addresses
   bool icmp = false;                                     // ICMP has flows
+  // TCP that is over. The kernel then writes a message for each change of each connection, on the way of
+  // the packet that changes it: nobody who has ClosingSegments wants that.
+  bool tcp_ends = true;
 };
 
-// What conntrack tells on its own (linux/netfilter/nfnetlink_conntrack.h): entries that are gone, and
-// TCP connections that carry a verdict and are over. Everything else stays in the kernel, by a socket
-// filter: a message that nobody reads costs its making, but wakes nobody.
+// What conntrack tells on its own (linux/netfilter/nfnetlink_conntrack.h): entries that are gone; where
+// that is wanted, TCP connections that carry a verdict and are over. Everything else stays in the kernel,
+// by a socket filter: a message that nobody reads costs its making, but wakes nobody.
 class ConntrackEvents {
  public:
   static Result<ConntrackEvents, std::string> open(const ConntrackEventOptions& options);

@@ -102,11 +102,18 @@ Result<SocketEvents, std::string> SocketEvents::open(LoopbackHandling loopback) 
   leave_out_the_unused(filter);
   if (loopback == LoopbackHandling::exempt) leave_out_loopback(filter);
   filter.attach(events.fd());  // a kernel that refuses it sends more than is needed, no less
-  for (const auto group : {SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET_UDP_DESTROY, SKNLGRP_INET6_TCP_DESTROY,
-                           SKNLGRP_INET6_UDP_DESTROY}) {
+  for (const auto group : {SKNLGRP_INET_UDP_DESTROY, SKNLGRP_INET6_UDP_DESTROY}) {
     if (!events.socket_.join(group)) return "cannot listen to the end of sockets: " + error_text(errno);
   }
   return events;
+}
+
+bool SocketEvents::tell_tcp(bool on) {
+  bool done = true;
+  for (const auto group : {SKNLGRP_INET_TCP_DESTROY, SKNLGRP_INET6_TCP_DESTROY}) {
+    if (!(on ? socket_.join(group) : socket_.leave(group))) done = false;
+  }
+  return done;
 }
 
 NetlinkBatch::Drained SocketEvents::receive(unsigned budget,

@@ -15,14 +15,20 @@
 
 namespace tollgate {
 
-// Local sockets that are gone (sock_diag's multicasts, linux/sock_diag.h, SKNLGRP_*): those of TCP and
-// UDP that had a port, both families.
+// Local sockets that are gone (sock_diag's multicasts, linux/sock_diag.h, SKNLGRP_*): those of UDP, and
+// where it is wanted of TCP, that had a port, both families.
 class SocketEvents {
  public:
   // With `loopback` exempt nothing of sockets bound to loopback addresses.
   static Result<SocketEvents, std::string> open(LoopbackHandling loopback);
 
   int fd() const { return socket_.fd(); }  // non-blocking
+
+  // TCP's too: of use while there are listening sockets whose end counts. A connection is told to be over
+  // otherwise, and here each end of one would cost a message that a thread of the kernel writes. errno when
+  // false.
+  bool tell_tcp(bool on);
+
   // At most `budget` messages. Never waits.
   NetlinkBatch::Drained receive(unsigned budget, const std::function<void(const SocketEntry&)>& each);
 

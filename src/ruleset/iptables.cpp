@@ -276,6 +276,7 @@ class Writer {
       rule(chain, std::string{ipv4() ? "-p icmp" : "-p ipv6-icmp"} + " -m conntrack --ctstate RELATED -g " +
                       errors_chain(place));
     }
+    if (config_.flow.tcp_ends == TcpEnds::nflog) tell_ends(chain);
     carried(chain, pass);
     loopback(place);
     // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
@@ -305,6 +306,13 @@ class Writer {
     if (place == Place::output) rule(chain, refusal_error() + std::string{kKernelSent} + " -j RETURN");
     if (place == Place::input && !exempt()) rule(chain, "-i lo " + refusal_error() + " -j RETURN");
     rule(chain, queue(0));
+  }
+
+  // The daemon gets copies of what may end a connection that it sees nothing else of.
+  void tell_ends(std::string_view chain) {
+    rule(chain, "-p tcp -m tcp ! --tcp-flags FIN,RST NONE " + ct_mark(FlowMark::accept) +
+                    " -j NFLOG --nflog-group " + std::to_string(config_.queue.nflog_group) +
+                    " --nflog-size " + std::to_string(kSegmentCopy));
   }
 
   // A flow that a helper expected has its master's verdict from the start: it forgets it.

@@ -316,6 +316,7 @@ class Writer {
       rule("meta l4proto { icmp, ipv6-icmp } ct state related goto errors_" + std::string{hook_of(place)});
     }
     const std::string pass = checks_arrival(config_) && place == Place::input ? "goto arrived" : "accept";
+    if (config_.flow.tcp_ends == TcpEnds::nflog) tell_ends();
     carried(pass);
     loopback(place);
     // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
@@ -334,6 +335,12 @@ class Writer {
     rule(ct_mark(FlowMark::inspect) + " goto whole");
     rule("goto ask");
     close();
+  }
+
+  // The daemon gets copies of what may end a connection that it sees nothing else of.
+  void tell_ends() {
+    rule("tcp flags & (fin | rst) != 0 " + ct_mark(FlowMark::accept) + " log group " +
+         std::to_string(config_.queue.nflog_group) + " snaplen " + std::to_string(kSegmentCopy));
   }
 
   // A flow that a helper expected has its master's verdict from the start: it forgets it.

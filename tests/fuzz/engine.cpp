@@ -155,13 +155,16 @@ class Script {
       case 6:
         seen.entry.mark = static_cast<FlowMark>(detail / 4 % 7);
         return void(checker_.handle(seen, now_));
-      default:
+      case 7:
         return void(checker_.handle(ResyncEnded{true}, now_));
+      default:
+        return void(checker_.handle(
+            TcpClosing{(detail & 2) != 0 ? last_tuple_ : last_tuple_.reversed(), (detail & 4) != 0}, now_));
     }
   }
 
   void conntrack(std::uint8_t kind, std::uint8_t detail) {
-    if ((detail & 1) != 0) return others(kind / 8 % 8, detail);
+    if ((detail & 1) != 0) return others(kind / 8 % 9, detail);
     ConntrackChanged change;
     change.kind = static_cast<ConntrackChanged::Kind>(kind / 8 % 3);
     change.entry = entry(detail);

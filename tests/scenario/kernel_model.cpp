@@ -32,6 +32,7 @@ void KernelModel::run(std::uint64_t steps) {
     now_ += std::chrono::milliseconds{pick(100)};
     if (pick(2000) == 0) {
       deliver_sockets(0s);
+      deliver_segments(0s);
       now_ += 3min;
     }
     const auto next = checker_.engine().next_deadline();
@@ -162,7 +163,7 @@ void KernelModel::close_socket(std::map<std::uint64_t, Socket>::iterator at) {
     gone.remote_port = inbound ? socket.flow->source_port : socket.flow->destination_port;
     if (Entry* const entry = find(*socket.flow)) {
       entry->tcp = TcpState::close;
-      changed(ConntrackChanged::Kind::updated, *entry);
+      tell_end(*entry, pick(2) == 0 ? entry->tuple : entry->tuple.reversed(), true);
     }
   } else {
     gone.local = IpAddress::parse("::").value();
@@ -181,12 +182,19 @@ void KernelModel::tcp_goes_on() {
     case TcpState::established:
       if (pick(4) != 0) return;
       entry.tcp = TcpState::fin_wait;
-      break;
+      return tell_end(entry, entry.tuple, false);
     default:
       entry.tcp = TcpState::time_wait;
-      break;
+      return tell_end(entry, entry.tuple.reversed(), false);
   }
   changed(ConntrackChanged::Kind::updated, entry);
+}
+
+// By the segment's copy, where it has the mark for that, or as conntrack's news.
+void KernelModel::tell_end(const Entry& entry, const FiveTuple& travels, bool reset) {
+  if (!traits_.segments || entry.mark != FlowMark::accept)
+    return changed(ConntrackChanged::Kind::updated, entry);
+  segments_.emplace_back(now_, TcpClosing{travels, reset});
 }
 
 void KernelModel::entry_expires() {

@@ -20,6 +20,7 @@ struct KernelTraits {
   bool tells_ids = true;    // conntrack data in queue messages
   bool starts = true;       // events of new entries are listened to
   bool accounting = true;   // packet counters
+  bool segments = false;    // the end of TCP comes by copies of its segments, not from conntrack
   bool loses = true;        // events past the bound, and answers now and then
   std::size_t events = 64;  // that the socket of events holds; past it they are lost, and that is told
 };
@@ -103,6 +104,7 @@ class KernelModel {
   void confirm(const Queued& packet, FlowMark mark);
   void destroy(const FiveTuple& tuple);
   void changed(ConntrackChanged::Kind kind, const Entry& entry);
+  void tell_end(const Entry& entry, const FiveTuple& travels, bool reset);
   void close_socket(std::map<std::uint64_t, Socket>::iterator socket);
   ConntrackEntry told(const Entry& entry) const;
   bool authorized(const FiveTuple& flow, Direction direction) const;
@@ -111,6 +113,7 @@ class KernelModel {
   void deliver();
   void deliver_packet();
   void deliver_event();
+  void deliver_segments(Duration late);
   void answer_question();
   void deliver_sockets(Duration late);
   void read_table();
@@ -133,6 +136,7 @@ class KernelModel {
   std::map<std::pair<std::uint16_t, std::uint32_t>, Queued> waiting_;  // for verdicts
   std::deque<Queued> packets_;                                         // for the daemon to read
   std::deque<Event> events_;
+  std::deque<std::pair<Time, TcpClosing>> segments_;
   std::deque<ProbeFlow> questions_;
   std::deque<std::pair<Time, SocketGone>> socket_events_;
   bool lost_ = false;

@@ -19,6 +19,7 @@ void KernelModel::deliver() {
     while (!events_.empty() && !reading_ && pick(16) != 0) deliver_event();
   }
   deliver_sockets(pick(4) == 0 ? 0s : 500ms);
+  deliver_segments(pick(4) == 0 ? 0s : 500ms);
   if (pick(2) == 0 && !questions_.empty()) {
     if (traits_.loses && pick(20) == 0) {
       questions_.pop_front();
@@ -81,6 +82,14 @@ void KernelModel::deliver_sockets(Duration late) {
     const SocketGone gone = socket_events_.front().second;
     socket_events_.pop_front();
     tell(gone);
+  }
+}
+
+void KernelModel::deliver_segments(Duration late) {
+  while (!segments_.empty() && segments_.front().first + late <= now_) {
+    const TcpClosing seen = segments_.front().second;
+    segments_.pop_front();
+    tell(seen);
   }
 }
 
@@ -169,6 +178,7 @@ void KernelModel::arrive() {
     while (!packets_.empty()) deliver_packet();
     while (!events_.empty()) deliver_event();
     deliver_sockets(0s);
+    deliver_segments(0s);
     while (!questions_.empty()) answer_question();
     tell(Stopping{});
     tell(TimePassed{});

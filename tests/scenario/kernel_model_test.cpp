@@ -27,6 +27,7 @@ KernelModel model(std::uint32_t seed) {
   traits.tells_ids = seed % 3 != 0;
   traits.starts = seed % 4 != 0;
   traits.accounting = seed % 5 != 0;
+  traits.segments = seed / 2 % 2 == 0;
   traits.loses = seed % 2 != 0;
   std::vector<PolicyPointer> policies;
   for (std::size_t i = 0; i < kEnginePolicyCount; ++i) policies.push_back(engine_policy(i));

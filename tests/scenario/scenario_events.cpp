@@ -247,4 +247,8 @@ SocketGone socket_of(const std::vector<std::string>& words) {
   return gone;
 }
 
+TcpClosing closing_of(const std::vector<std::string>& words) {
+  return {tuple_of("tcp", words.at(1), words.at(3)), words.at(4) == "rst"};
+}
+
 }  // namespace tollgate::test

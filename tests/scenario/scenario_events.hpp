@@ -34,5 +34,6 @@ ConntrackEntry entry_of(const std::vector<std::string>& words, std::size_t at);
 ConntrackChanged conntrack_of(const std::vector<std::string>& words);  // `conntrack …`
 ConntrackSeen seen_of(const std::vector<std::string>& words);          // `seen …`
 SocketGone socket_of(const std::vector<std::string>& words);           // `socket …`
+TcpClosing closing_of(const std::vector<std::string>& words);          // `closing …`
 
 }  // namespace tollgate::test

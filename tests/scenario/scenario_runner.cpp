@@ -109,6 +109,7 @@ class ScenarioRunner {
     if (kind == "bytes") return queue(bytes_of(words), step);
     if (kind == "conntrack") return handle(conntrack_of(words), step);
     if (kind == "socket") return handle(socket_of(words), step);
+    if (kind == "closing") return handle(closing_of(words), step);
     if (kind == "probed") return on_probed(step);
     if (kind == "resync") return on_resync(step);
     if (kind == "seen") return handle(seen_of(words), step);

@@ -30,6 +30,8 @@ enum class IcmpErrors : std::uint8_t { follow, decide };
 enum class RelatedHandling : std::uint8_t { inherit, decide };
 enum class ArrivalInterface : std::uint8_t { ignore, reauthorize };
 enum class MulticastAnswers : std::uint8_t { window, decide };
+// How the daemon hears that TCP connections end which the kernel carries.
+enum class TcpEnds : std::uint8_t { nflog, conntrack };
 enum class AskAgain : std::uint8_t { keep, block };
 // How it is found out whose a flow is: by eBPF where the kernel lets us, by /proc alone, not at all.
 enum class ProcessLookup : std::uint8_t { automatic, proc, off };
@@ -47,6 +49,7 @@ std::string_view to_string(ArrivalInterface value);
 std::string_view to_string(MulticastAnswers value);
 std::string_view to_string(AskAgain value);
 std::string_view to_string(ProcessLookup value);
+std::string_view to_string(TcpEnds value);
 
 // The highest queue.number: kQueueCount (ruleset/queue_layout.hpp) numbers from there end at 65535.
 inline constexpr std::uint16_t kMostQueueNumber = 65530;
@@ -92,6 +95,7 @@ struct Config {
     std::uint32_t max_length = 4096;        // packets that may wait, per queue
     std::uint32_t copy_range = 192;         // bytes of an undecided first packet, 128..65535
     std::uint32_t socket_buffer = 8 << 20;  // SO_RCVBUFFORCE
+    std::uint16_t nflog_group = 4200;       // of copies of segments that end connections (TcpEnds::nflog)
     friend bool operator==(const Queue&, const Queue&) = default;
   } queue;
 
@@ -112,6 +116,7 @@ struct Config {
     std::vector<PressureStep> pressure = FlowLimits{}.pressure;
     // How long unicast answers to a multicast or broadcast packet are let in.
     Duration answer_window = std::chrono::seconds{3};
+    TcpEnds tcp_ends = TcpEnds::nflog;
     friend bool operator==(const Flow&, const Flow&) = default;
   } flow;
 

@@ -127,6 +127,7 @@ class Engine {
   void on(const ConntrackChanged& change, Time now, Effects& effects);
   void on(const SocketGone& gone, Time now, Effects& effects);
   void on(const ProcessFound& found, Time now, Effects& effects);
+  void on(const TcpClosing& seen, Time now, Effects& effects);
   void on(const FlowProbed& probed, Time now, Effects& effects);
   void on(const ResyncBegan& began, Time now, Effects& effects);
   void on(const ConntrackSeen& seen, Time now, Effects& effects);
@@ -187,6 +188,8 @@ class Engine {
 
   // The life of a flow, in engine_lifetime.cpp.
   FlowIndex find(const ConntrackEntry& entry) const;
+  void learn_counts(Flow& flow, const ConntrackEntry& entry);
+  static bool note_fin(Flow& flow, bool along);
   void learn(FlowIndex index, const ConntrackEntry& entry, Time now);
   void note_carried(FlowIndex index);
   void end(FlowIndex index, Time now, Effects& effects);
@@ -257,6 +260,7 @@ class Engine {
   std::uint16_t round_ = 0;               // counts readings of conntrack's table
   bool resync_ = false;                   // one is under way
   bool restart_ = false;                  // it is the one at start
+  bool counts_ = false;                   // conntrack counts packets (nf_conntrack_acct)
   bool forgotten_ = false;                // conntrack carries flows with a verdict that are not in the cache
   Time now_{};                            // of the last event
   EngineCounters counters_;

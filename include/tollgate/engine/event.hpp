@@ -63,6 +63,13 @@ struct SocketGone {
   std::uint64_t cookie = 0;       // 0: not told
 };
 
+// A segment with FIN or RST of an accepted TCP connection has passed: the rules hand over a copy
+// (NFLOG), up to a moment late, as seen at the hook where they ask.
+struct TcpClosing {
+  FiveTuple tuple;  // as the segment travels
+  bool reset = false;
+};
+
 // The answer to a ProbeFlow. No entry: conntrack has none such.
 struct FlowProbed {
   FlowRef flow;
@@ -137,8 +144,8 @@ struct Stopping {};
 // Nothing but the time: what is due is done, and the next slice of what takes long.
 struct TimePassed {};
 
-using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, ProcessFound, FlowProbed, ResyncBegan,
-                           ConntrackSeen, ResyncEnded, PolicyReplaced, AnswerGiven, FlowsRevoked, FlowsKilled,
-                           BroadcastAddresses, Stopping, TimePassed>;
+using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, TcpClosing, ProcessFound, FlowProbed,
+                           ResyncBegan, ConntrackSeen, ResyncEnded, PolicyReplaced, AnswerGiven, FlowsRevoked,
+                           FlowsKilled, BroadcastAddresses, Stopping, TimePassed>;
 
 }  // namespace tollgate

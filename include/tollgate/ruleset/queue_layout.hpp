@@ -18,4 +18,7 @@ inline constexpr std::uint16_t transit = 4;  // in PREROUTING: not addressed to 
 // about new flows only.
 inline constexpr std::uint16_t kQueueCount = 6;
 
+// Bytes of a copied segment: its headers up to the flags, IP options and extension headers included.
+inline constexpr std::uint32_t kSegmentCopy = 128;
+
 }  // namespace tollgate

@@ -57,6 +57,7 @@ TEST_CASE("netns: both ends of a TCP connection are told when they are gone, and
   in_addressed_netns([] {
     const std::string address = GENERATE("192.0.2.1", "2001:db8::1");
     auto events = open_events();
+    REQUIRE(events.tell_tcp(true));
     FiveTuple tuple;
     {
       const TcpPair pair{address};
@@ -105,6 +106,7 @@ TEST_CASE("netns: a UDP socket that is gone, with its port, connected or not") {
 TEST_CASE("netns: with loopback exempt its sockets end unheard") {
   in_addressed_netns([] {
     auto events = open_events(LoopbackHandling::exempt);
+    REQUIRE(events.tell_tcp(true));
     for (const char* address : {"127.0.0.1", "::1"}) const TcpPair pair{address};
     FiveTuple tuple;
     {

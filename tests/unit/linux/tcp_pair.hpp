@@ -3,9 +3,11 @@
 
 #include <netinet/tcp.h>
 
+#include <cerrno>
 #include <string>
 
 #include "catch.hpp"
+#include "linux/netlink_socket.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "udp_peer.hpp"
 
@@ -23,7 +25,9 @@ class TcpPair {
     REQUIRE(::listen(listener_, 1) == 0);
     REQUIRE(::getsockname(listener_, reinterpret_cast<sockaddr*>(&to), &size) == 0);
     client_ = ::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    REQUIRE(::connect(client_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0);
+    const int connected = ::connect(client_, reinterpret_cast<const sockaddr*>(&to), sizeof to);
+    INFO("connect to " << address << ": " << error_text(errno));
+    REQUIRE(connected == 0);
     server_ = ::accept(listener_, nullptr, nullptr);
     REQUIRE(server_ >= 0);
 

@@ -52,6 +52,21 @@ TEST_CASE("the files that are installed are what is rendered") {
   CHECK(file("tollgate.v6.rules") == render_iptables(config, Family::ipv6));
 }
 
+TEST_CASE("segments that end accepted connections are copied to the daemon, where it wants them") {
+  Config config;
+  config.queue.nflog_group = 77;
+  config.forward = true;
+  CHECK(count(render_nft(config), "log group 77 snaplen 128") == 3);
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    CHECK(count(render_iptables(config, family), "-j NFLOG --nflog-group 77 --nflog-size 128") == 3);
+  }
+  config.flow.tcp_ends = TcpEnds::conntrack;
+  for (const std::string& text : all(config)) {
+    CHECK_FALSE(has(text, "log group"));
+    CHECK_FALSE(has(text, "NFLOG"));
+  }
+}
+
 TEST_CASE("no base chain is deleted when the nft text replaces itself") {
   const std::string text = render_nft(Config{});
   CHECK(text.starts_with("add table inet tollgate\nflush table inet tollgate\n"));
