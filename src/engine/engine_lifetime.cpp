@@ -97,7 +97,7 @@ void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
   // What the kernel let pass by itself: a socket authorized for any peer, a helper's flow.
   const bool by_itself = !destroyed && entry.mark && verdict_of(*entry.mark);
   if (index == kNoFlow) {
-    if (by_itself) adopt({entry, {}, 0}, Cause::none, now, effects);
+    if (by_itself) hear_of(entry, now, effects);
     return;
   }
   Flow& flow = flows_.at(index);
@@ -107,7 +107,7 @@ void Engine::on(const ConntrackChanged& change, Time now, Effects& effects) {
   if (begins && flow.state == FlowState::ended && entry.id != detail.entry && entry.id != detail.former) {
     remove(flow, index, Removal::erased, effects);
     flows_.erase(index);
-    return adopt({entry, {}, 0}, Cause::none, now, effects);
+    return hear_of(entry, now, effects);
   }
   if (entry.id != 0) {
     // Another incarnation of the tuple: it was before this flow, or the next packet tells.

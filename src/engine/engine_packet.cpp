@@ -182,10 +182,12 @@ void Engine::on_flow_packet(const Context& context) {
   bool carried = has_entry(context);
   if (index != kNoFlow && is_successor(context, flows_.at(index))) {
     // A SYN begins an entry of its own; what else follows may have that of the flow before.
-    const std::uint32_t entry = opens_connection(context.packet) ? flows_.detail(index).entry : 0;
-    former = flows_.at(index).carried && entry != 0 ? entry : kSomeFormer;
+    const bool opens = opens_connection(context.packet);
+    const std::uint32_t entry = opens ? flows_.detail(index).entry : 0;
+    // Of TCP also when that entry is gone: copies of its last segments may still be on their way.
+    if (flows_.at(index).carried || opens) former = entry != 0 ? entry : kSomeFormer;
     // UDP outlives its socket in conntrack's table. Where the packet does not tell, so we suppose.
-    const bool untold = context.queued.conntrack_id == 0 && !opens_connection(context.packet);
+    const bool untold = context.queued.conntrack_id == 0 && !opens;
     carried = carried || (untold && flows_.at(index).carried);
     remove(flows_.at(index), index, Removal::erased, context.effects);
     flows_.erase(index);

@@ -4,6 +4,20 @@
 #include "engine_context.hpp"
 
 namespace tollgate {
+namespace {
+
+// The local socket of a flow that is not forwarded.
+AuthorizedSocket socket_of(const ConntrackEntry& entry, const FiveTuple& tuple) {
+  const bool inbound = entry.direction == Direction::inbound;
+  AuthorizedSocket socket;
+  socket.protocol = tuple.protocol;
+  socket.direction = entry.direction;
+  socket.address = inbound ? tuple.destination_address() : tuple.source_address();
+  socket.port = inbound ? tuple.destination_port : tuple.source_port;
+  return socket;
+}
+
+}  // namespace
 
 void Engine::on(const ResyncBegan& began, Time, Effects&) {
   ++round_;
@@ -69,6 +83,15 @@ void Engine::compare(FlowIndex index, const ConntrackEntry& entry, Time now, Eff
   effects.marks.push_back({entry.original, kernel_mark(flow)});
 }
 
+// The kernel let a flow pass by itself: for its socket, or as a helper expected it.
+void Engine::hear_of(const ConntrackEntry& entry, Time now, Effects& effects) {
+  const FiveTuple tuple = entry.direction == Direction::outbound ? entry.original : between_nats(entry);
+  if (entry.expected || sockets_.find(socket_of(entry, tuple)) != nullptr)
+    return adopt({entry, {}, 0}, Cause::none, now, effects);
+  // Its socket has been taken back since, and the event may be older than its mark: the table has what holds.
+  effects.read_table = true;
+}
+
 // A connection that is not in the cache.
 void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& effects) {
   const ConntrackEntry& entry = found.entry;
@@ -101,13 +124,7 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
   flow.generation = generation_;
   flow.verdict = held.value_or(Verdict::accept);
   if (held && cause == Cause::none) {
-    AuthorizedSocket place;
-    place.protocol = tuple.protocol;
-    place.direction = entry.direction;
-    const bool inbound = entry.direction == Direction::inbound;
-    place.address = inbound ? tuple.destination_address() : tuple.source_address();
-    place.port = inbound ? tuple.destination_port : tuple.source_port;
-    if (const AuthorizedSocket* socket = sockets_.find(place)) flow.rule = socket->rule;
+    if (const AuthorizedSocket* socket = sockets_.find(socket_of(entry, tuple))) flow.rule = socket->rule;
   }
   ask_owner(index, now, effects);
   changed(FlowChanged::Kind::opened, index, effects);

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 
@@ -163,7 +164,7 @@ std::optional<ConntrackAttributes> decode_conntrack_attributes(Reader in) {
   ConntrackAttributes found;
   ConntrackEntry& entry = found.entry;
   std::optional<FiveTuple> original, reply;
-  std::uint32_t seconds = 0, mark = 0;
+  std::uint32_t seconds = 0, mark = 0, status = 0;
   NetlinkAttributes attributes{in};
   std::uint16_t type = 0;
   Reader value;
@@ -178,6 +179,10 @@ std::optional<ConntrackAttributes> decode_conntrack_attributes(Reader in) {
       case CTA_MARK:
         if (!value.u32(mark)) return std::nullopt;
         found.mark = mark;
+        break;
+      case CTA_STATUS:
+        if (!value.u32(status)) return std::nullopt;
+        entry.expected = (status & IPS_EXPECTED) != 0;
         break;
       case CTA_ID:
         if (!value.u32(entry.id)) return std::nullopt;

@@ -44,6 +44,7 @@ struct ConntrackEntry {
   // Both ways, while net.netfilter.nf_conntrack_acct is on.
   std::optional<std::uint64_t> packets;
   std::optional<std::uint64_t> bytes;
+  bool expected = false;  // by a helper, and so with its master's mark (CTA_STATUS, IPS_EXPECTED)
   std::optional<Duration> expires_in;  // CTA_TIMEOUT: forgotten then, unless a packet comes
 };
 

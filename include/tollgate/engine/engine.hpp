@@ -201,6 +201,7 @@ class Engine {
   FiveTuple entry_tuple(FlowIndex index) const;
 
   // Conntrack's table, in engine_resync.cpp.
+  void hear_of(const ConntrackEntry& entry, Time now, Effects& effects);
   void adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& effects);
   void compare(FlowIndex index, const ConntrackEntry& entry, Time now, Effects& effects);
   void sweep(Time now, Effects& effects);
