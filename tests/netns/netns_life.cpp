@@ -196,6 +196,8 @@ TEST_CASE("50,000 flows end at once, unheard: the table is read, none leaks, wha
   TOLLGATE_NEEDS("conntrack");
   constexpr int kFlows = 50'000;
   Scene scene{{accepting_defaults()}};
+  // On a slow machine the first would be over before the last is there.
+  in(scene.net.host, [] { std::ofstream{"/proc/sys/net/netfilter/nf_conntrack_udp_timeout"} << "3600"; });
   const Socket stream = outbound(scene, kPeer.v4).open(Transport::tcp);
   const Socket datagrams = outbound(scene, kPeer.v6).begin(Transport::udp);
   REQUIRE(exchange(datagrams, Transport::udp) == 0);
@@ -204,8 +206,6 @@ TEST_CASE("50,000 flows end at once, unheard: the table is read, none leaks, wha
     const Inside host{scene.net.host};
     const Socket many{AF_INET, SOCK_DGRAM};
     many.set(SOL_SOCKET, SO_SNDBUFFORCE, 64 << 20);  // packets that wait are charged to their sender
-    // On a slow machine the first would be over before the last is there.
-    std::ofstream{"/proc/sys/net/netfilter/nf_conntrack_udp_timeout"} << "3600";
     const auto opened = [&] { return static_cast<int>(scene.daemon.status().flows.active) - 2; };
     for (int i = 0; i < kFlows; ++i) {
       const SocketAddress address = to_socket_address({kOther.v4, static_cast<std::uint16_t>(10'000 + i)});
