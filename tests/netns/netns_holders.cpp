@@ -50,9 +50,9 @@ std::string python(const Scene& scene, const std::string& script) {
       "PEER, PEER6, PORT = '" + kPeer.v4 + "', '" + kPeer.v6 + "', " + std::to_string(kPort) + R"(
 import array, os, socket, sys
 # os.getpid() is of a process namespace.
-def tell(s):
+def tell(s, to=1):
     words = (s.type == socket.SOCK_STREAM and b'tcp' or b'udp', s.getsockname()[1], int(os.readlink('/proc/self')))
-    os.write(1, b'%s %d %d\n' % words)
+    os.write(to, b'%s %d %d\n' % words)
 )";
   return in(scene.net.host, [&] { return must_run({"python3", "-c", head + script}); });
 }
@@ -95,18 +95,28 @@ TEST_CASE("a storm of forks: each process's connection is its own") {
     INFO(lookup);
     const Scene scene{files(only_python(), lookup)};
     const std::string said = python(scene, R"(
+# All keep their sockets until all are done: no port is used twice.
+told, telling = os.pipe()
+over, end = os.pipe()
 children = []
 for i in range(300):
     child = os.fork()
     if child == 0:
+        os.close(end)
         s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if i % 2 else socket.SOCK_DGRAM)
         s.settimeout(60)
         s.connect((PEER, PORT))
         s.send(b'x')
         s.recv(1)
-        tell(s)
+        tell(s, telling)
+        os.read(over, 1)
         os._exit(0)
     children.append(child)
+os.close(telling)
+lines = b''
+while lines.count(b'\n') < 300: lines += os.read(told, 4096) or sys.exit('a process ended')
+os.close(end)
+os.write(1, lines)
 sys.exit(sum(os.waitpid(child, 0)[1] for child in children) != 0)
 )");
     CHECK(users(said).size() == kProcesses);
