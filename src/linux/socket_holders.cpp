@@ -195,8 +195,10 @@ void SocketHolders::begin_pass() {
     if (const auto pid = number(static_cast<const char*>(entry->d_name))) pids_.push_back(*pid);
   }
   std::ranges::sort(pids_);
-  if (const auto last = last_pid(proc_)) std::ranges::rotate(pids_, std::ranges::upper_bound(pids_, *last));
-  std::ranges::stable_partition(pids_, [&](std::uint32_t pid) {
+  // Not of std::ranges: what those return clang 14 cannot read.
+  if (const auto last = last_pid(proc_))
+    std::rotate(pids_.begin(), std::ranges::upper_bound(pids_, *last), pids_.end());
+  std::stable_partition(pids_.begin(), pids_.end(), [&](std::uint32_t pid) {
     return std::ranges::find(began_, pid) == began_.end() && recent(pid) == recent_.end();
   });
 }

@@ -16,6 +16,8 @@
 // the language.
 namespace tollgate::idl {
 
+struct Member;
+
 struct Type {
   enum class Kind {
     boolean,
@@ -31,10 +33,15 @@ struct Type {
     nullable
   };
   Kind kind = Kind::object;
-  std::string name;                                   // named
-  std::vector<std::string> words;                     // enumeration
-  std::vector<std::pair<std::string, Type>> members;  // structure
-  std::shared_ptr<Type> of;                           // array, map, nullable
+  std::string name;                // named
+  std::vector<std::string> words;  // enumeration
+  std::vector<Member> members;     // structure
+  std::shared_ptr<Type> of;        // array, map, nullable
+};
+
+struct Member {
+  std::string first;  // its name
+  Type second;
 };
 
 struct Interface {
@@ -110,7 +117,7 @@ class Parser {
       const std::string name = token();
       if (peek() == ":") {
         expect(":");
-        type.members.emplace_back(name, parse_type());
+        type.members.push_back({name, parse_type()});
       } else {
         type.kind = Type::Kind::enumeration;
         type.words.push_back(name);
