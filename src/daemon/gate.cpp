@@ -105,18 +105,28 @@ void Gate::tell_broadcasts() {
   handle(BroadcastAddresses{broadcasts_});
 }
 
-// Nearly all answers are there at once, so that the verdicts go with those of the same turn.
+// Nearly all answers are there at once.
 void Gate::find_owners(Time now) {
-  if (effects_.look_ups.empty() || !owners_) return;
   asked_.clear();
   std::swap(asked_, effects_.look_ups);
   owners_->look_up(asked_, [&](const ProcessFound& found) { parts_.engine.handle(found, now, effects_); });
 }
 
-void Gate::carry_out(Time now) {
-  find_owners(now);
+void Gate::give_verdicts() {
   for (const PacketVerdict& verdict : effects_.verdicts) parts_.queue.answer(verdict);
   parts_.queue.send();
+  effects_.verdicts.clear();
+}
+
+// Whose a flow is delays the verdicts that depend on it and, where that can wait, no others.
+void Gate::carry_out(Time now) {
+  const bool asked = owners_ && !effects_.look_ups.empty();
+  if (asked && !parts_.attribution->can_wait()) find_owners(now);
+  give_verdicts();
+  if (asked && parts_.attribution->can_wait()) {
+    find_owners(now);
+    give_verdicts();
+  }
   // After the verdicts: only then does conntrack's table hold the flows whose marks are set.
   follower_.carry_out(effects_);
   if (!effects_.sockets.empty()) sockets_changed_(effects_.sockets);

@@ -70,6 +70,7 @@ class Gate {
   void turn(const std::function<void(const Deliver&)>& events);
   void receive_packets();
   void find_owners(Time now);
+  void give_verdicts();
   void carry_out(Time now);
   void arm_timer();
 

@@ -39,6 +39,7 @@ class Attributor final : public Attribution {
   }
   const std::vector<std::string>& problems() const override { return problems_; }
   std::optional<Attributed> look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) override;
+  bool can_wait() const override { return owners_ != nullptr; }
   Left turn(const std::function<void(Ticket, const Attributed&)>& done) override;
   int events_fd() const override { return events_ ? events_->fd() : -1; }
   int images_fd() const override { return owners_ ? owners_->fd() : -1; }

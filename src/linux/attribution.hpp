@@ -61,6 +61,9 @@ class Attribution {
   // turn() names the ticket.
   using Ticket = std::uint64_t;
   virtual std::optional<Attributed> look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) = 0;
+  // What was seen stays known for a while after its socket and its process are gone: a look-up may come
+  // after whatever lets the program go on. Otherwise it is better done before.
+  virtual bool can_wait() const = 0;
   // A slice of what takes long, a millisecond or two, and what is left to do then.
   using Left = SocketHolders::Left;
   virtual Left turn(const std::function<void(Ticket, const Attributed&)>& done) = 0;
