@@ -23,7 +23,8 @@ struct Policed {
     const bool v4 = to.family() == AF_INET;
     return decided([&] {
       const AsUser user{owner.first, owner.second};
-      Socket socket = begin(transport, to, Endpoint{v4 ? kHost.v4 : kHost.v6, from_port});
+      Socket socket =
+          begin(transport, to, Endpoint{v4 ? kHost.v4 : kHost.v6, from_port != 0 ? from_port : new_port()});
       send_one(socket, transport);
       return socket;
     });
@@ -31,11 +32,13 @@ struct Policed {
   std::string inbound(const Endpoint& to, const std::string& from) const {
     const Inside peer{net.peer};
     return decided([&] {
-      Socket socket = begin(Transport::udp, to, Endpoint{from, 0});
+      Socket socket = begin(Transport::udp, to, Endpoint{from, new_port()});
       send_one(socket, Transport::udp);
       return socket;
     });
   }
+  // A flow is found by its port: none is used twice.
+  std::uint16_t new_port() const { return ++last_port_; }
   template <class Send>
   std::string decided(Send send) const {
     const Socket socket = send();
@@ -54,6 +57,9 @@ struct Policed {
 
   Topology net;
   DaemonUnderTest daemon;
+
+ private:
+  mutable std::uint16_t last_port_ = 40'000;
 };
 
 constexpr const char* kVerdict = "permanent-drop";
