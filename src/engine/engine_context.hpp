@@ -21,6 +21,10 @@ struct Engine::Arrival {
   FlowKey key;          // of `tuple`, or of what an ICMP error speaks of
 };
 
+// The end of a socket and the first packet of the next one come by different ways, and in either order:
+// for so long the tuple alone does not tell whose end it is.
+inline constexpr Duration kRace = std::chrono::seconds{1};
+
 // The former entry of a flow that took over the tuple of one whose entry we never learnt.
 inline constexpr std::uint32_t kSomeFormer = 0xffffffff;
 

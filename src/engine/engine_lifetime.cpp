@@ -8,10 +8,6 @@
 namespace tollgate {
 namespace {
 
-// The end of a socket and the first packet of the next one come by different ways, and in either order:
-// for so long the tuple alone does not tell whose end it is.
-constexpr Duration kRace = std::chrono::seconds{1};
-
 // Expiry is told in whole seconds: so much is no movement.
 constexpr std::uint32_t kExpiryNoise = 1;
 
@@ -136,14 +132,14 @@ void Engine::on(const TcpClosing& seen, Time now, Effects& effects) {
   if (!seen.reset && !note_fin(flow, seen.tuple == flow.tuple)) return;
   // Where conntrack counts, the end brings the counts; where another connection had the tuple a moment ago,
   // it is the one to say whose end this was.
-  const bool reused = flows_.detail(index).former != 0 && now - flow.first_seen < kRace;
-  if (counts_ || reused) return ask_conntrack(index, effects);
+  const bool disputed = flow.disputed && now - flow.first_seen < kRace;
+  if (counts_ || disputed) return ask_conntrack(index, effects);
   end(index, now, effects);
 }
 
 // True when both ends have sent theirs.
 bool Engine::note_fin(Flow& flow, bool along) {
-  flow.closing = static_cast<std::uint8_t>(flow.closing | (along ? 1 : 2));
+  flow.closing = static_cast<std::uint8_t>((flow.closing | (along ? 1U : 2U)) & 3U);
   return flow.closing == 3;
 }
 

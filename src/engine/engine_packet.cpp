@@ -179,13 +179,16 @@ void Engine::on_flow_packet(const Context& context) {
   FlowIndex index = flows_.find(key);
   // 4. The tuple may be used again while the flow that had it before is still remembered.
   std::uint32_t former = 0;
+  bool disputed = false;
   bool carried = has_entry(context);
   if (index != kNoFlow && is_successor(context, flows_.at(index))) {
     // A SYN begins an entry of its own; what else follows may have that of the flow before.
     const bool opens = opens_connection(context.packet);
     const std::uint32_t entry = opens ? flows_.detail(index).entry : 0;
-    // Of TCP also when that entry is gone: copies of its last segments may still be on their way.
-    if (flows_.at(index).carried || opens) former = entry != 0 ? entry : kSomeFormer;
+    if (flows_.at(index).carried) former = entry != 0 ? entry : kSomeFormer;
+    // Copies of its last segments may still be on their way.
+    const Flow& last = flows_.at(index);
+    disputed = opens && (last.state != FlowState::ended || context.now - last.ended < kRace);
     // UDP outlives its socket in conntrack's table. Where the packet does not tell, so we suppose.
     const bool untold = context.queued.conntrack_id == 0 && !opens;
     carried = carried || (untold && flows_.at(index).carried);
@@ -197,6 +200,7 @@ void Engine::on_flow_packet(const Context& context) {
   if (opened) {
     index = open_for(context, key);
     flows_.detail(index).former = former;
+    flows_.at(index).disputed = disputed;
     if (carried) note_carried(index);
   }
   Flow& flow = flows_.at(index);

@@ -45,7 +45,8 @@ struct Flow {
   Stage stage = Stage::none;
   Reason reason = Reason::rule;
   FlowState state = FlowState::pending;
-  std::uint8_t closing = 0;                // FIN seen: bit 0 from the source, bit 1 from the destination
+  std::uint8_t closing : 2 = 0;            // FIN seen: bit 0 from the source, bit 1 from the destination
+  bool disputed : 1 = false;               // of TCP: another connection had the tuple a moment before
   bool adopted = false;                    // was there before the daemon
   bool picked_up = false;                  // first seen in its middle: too late for nat to reroute it
   std::uint16_t interface = kNoInterface;  // the engine's interface names
