@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cerrno>
+#include <vector>
 
 #include "netlink_reader.hpp"
 #include "segment_message.hpp"
@@ -26,8 +27,8 @@ constexpr std::uint32_t kTogether = 1'000;  // more than fit: the datagram is th
 
 // Everything in one message; the kernel binds first.
 int bind(NetlinkSocket& socket, std::uint16_t group) {
-  alignas(8) std::array<char, 256> buffer{};
-  nlmsghdr* const message = mnl_nlmsg_put_header(buffer.data());
+  alignas(8) std::array<char, 256> out{};
+  nlmsghdr* const message = mnl_nlmsg_put_header(out.data());
   message->nlmsg_type = NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG;
   message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
   auto* const family = static_cast<nfgenmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(nfgenmsg)));
@@ -44,21 +45,9 @@ int bind(NetlinkSocket& socket, std::uint16_t group) {
   mnl_attr_put_u32(message, NFULA_CFG_NLBUFSIZ, htonl(kDatagram));
   mnl_attr_put_u32(message, NFULA_CFG_QTHRESH, htonl(kTogether));
   const auto* const bytes = reinterpret_cast<const std::uint8_t*>(message);
-  if (const int error = socket.send({bytes, message->nlmsg_len}); error != 0) return error;
-  // The kernel has answered before it returned; copies may stand in front, of rules from before us.
-  std::array<std::uint8_t, kRoom> answer{};
-  for (;;) {
-    const NetlinkSocket::Received received = socket.receive(answer);
-    if (received.read == NetlinkSocket::Read::empty || received.read == NetlinkSocket::Read::failed)
-      return EIO;
-    if (received.read != NetlinkSocket::Read::datagram) continue;
-    NetlinkMessages messages{received.bytes};
-    nlmsghdr header{};
-    std::span<const std::uint8_t> one;
-    while (messages.next(header, one)) {
-      if (header.nlmsg_type == NLMSG_ERROR) return netlink_error(one);
-    }
-  }
+  // Copies may stand in front of the answer, of rules from before us.
+  std::vector<std::uint8_t> buffer(kRoom);
+  return socket.ask({bytes, message->nlmsg_len}, buffer, [](std::span<const std::uint8_t>) {});
 }
 
 std::string refused(std::uint16_t group, int error) {

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <limits>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -38,6 +39,17 @@ Dump read_dump(std::span<const std::uint8_t> datagram, int& error,
     each(header, message);
   }
   return Dump::going_on;
+}
+
+// The errno that the acknowledgement of a request carries, if it is in this datagram.
+std::optional<int> acknowledgement_in(std::span<const std::uint8_t> datagram) {
+  NetlinkMessages messages{datagram};
+  nlmsghdr header{};
+  std::span<const std::uint8_t> message;
+  while (messages.next(header, message)) {
+    if (header.nlmsg_type == NLMSG_ERROR) return netlink_error(message);
+  }
+  return std::nullopt;
 }
 }  // namespace
 
@@ -100,6 +112,26 @@ NetlinkSocket::Received NetlinkSocket::receive(std::span<std::uint8_t> buffer) {
     if (errno == EINTR) continue;
     if (errno == EAGAIN) return {Read::empty, {}};
     return {errno == ENOBUFS ? Read::overrun : Read::failed, {}};
+  }
+}
+
+int NetlinkSocket::ask(std::span<const std::uint8_t> request, std::span<std::uint8_t> buffer,
+                       const std::function<void(std::span<const std::uint8_t>)>& other) {
+  if (const int error = send(request); error != 0) return error;
+  for (;;) {
+    const Received received = receive(buffer);
+    switch (received.read) {
+      case Read::datagram:
+        if (const std::optional<int> error = acknowledgement_in(received.bytes)) return *error;
+        other(received.bytes);
+        break;
+      case Read::overrun:  // of what else comes by this socket: the answer may still be there
+      case Read::ignored:
+        break;
+      case Read::empty:
+      case Read::failed:
+        return EIO;
+    }
   }
 }
 

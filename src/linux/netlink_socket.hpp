@@ -63,6 +63,11 @@ class NetlinkSocket {
   };
   Received receive(std::span<std::uint8_t> buffer);
 
+  // Sends one request with NLM_F_ACK; the errno that it is acknowledged with. Never waits: the kernel has
+  // answered before `send` returns (EIO: it has not). What stands in front of the answer goes to `other`.
+  int ask(std::span<const std::uint8_t> request, std::span<std::uint8_t> buffer,
+          const std::function<void(std::span<const std::uint8_t>)>& other);
+
   // Sends one request with NLM_F_DUMP and hands every message of the answer to `each`. Waits, at
   // most 10 s for each part. The errno, 0 when all of it came.
   int dump(std::span<const std::uint8_t> request,

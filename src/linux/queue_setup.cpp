@@ -11,7 +11,6 @@
 #include <array>
 #include <cerrno>
 
-#include "netlink_reader.hpp"
 #include "queue_statistics.hpp"
 #include "tollgate/ruleset/queue_layout.hpp"
 
@@ -35,7 +34,6 @@ class Setup {
  private:
   nlmsghdr* request(std::uint16_t queue);
   int ask(const nlmsghdr* message);
-  std::optional<int> find_answer(std::span<const std::uint8_t> datagram);
 
   int bind(std::uint16_t queue, bool conntrack);
   Result<MarkPath, std::string> bind_first();
@@ -54,37 +52,12 @@ nlmsghdr* Setup::request(std::uint16_t queue) {
   return message;
 }
 
-// The errno that the acknowledgement of the request carries, if it is in this datagram.
-std::optional<int> Setup::find_answer(std::span<const std::uint8_t> datagram) {
-  NetlinkMessages messages{datagram};
-  nlmsghdr header{};
-  std::span<const std::uint8_t> message;
-  while (messages.next(header, message)) {
-    if (header.nlmsg_type == NLMSG_ERROR) return netlink_error(message);
-  }
-  return std::nullopt;
-}
-
-// Sends one request; the errno of its answer, which is there as soon as it was sent. Queues that
-// are ready by then may have packets in front of it.
+// Queues that are ready by then may have packets in front of the answer.
 int Setup::ask(const nlmsghdr* message) {
   const auto* const bytes = reinterpret_cast<const std::uint8_t*>(message);
-  if (const int error = socket_.send({bytes, message->nlmsg_len}); error != 0) return error;
-  for (;;) {
-    const NetlinkSocket::Received received = socket_.receive(buffer_);
-    switch (received.read) {
-      case NetlinkSocket::Read::datagram:
-        if (const std::optional<int> error = find_answer(received.bytes)) return *error;
-        early_.emplace_back(received.bytes.begin(), received.bytes.end());
-        break;
-      case NetlinkSocket::Read::overrun:  // of packets: the answer may still be there
-      case NetlinkSocket::Read::ignored:
-        break;
-      case NetlinkSocket::Read::empty:
-      case NetlinkSocket::Read::failed:
-        return EIO;
-    }
-  }
+  return socket_.ask({bytes, message->nlmsg_len}, buffer_, [this](std::span<const std::uint8_t> packet) {
+    early_.emplace_back(packet.begin(), packet.end());
+  });
 }
 
 // Everything in one message: between its binding and its copy range a queue drops what comes, and when
