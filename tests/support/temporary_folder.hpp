@@ -24,15 +24,16 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return path_ + "/" + name; }
   std::string write(const std::string& name, const std::string& text) const {
-    const std::filesystem::path file = std::filesystem::path{path_} / name;
-    std::filesystem::create_directories(file.parent_path());
-    std::ofstream{file, std::ios::binary} << text;
-    return file.string();
+    const std::filesystem::path place = file(name);
+    std::filesystem::create_directories(place.parent_path());
+    std::ofstream{place, std::ios::binary} << text;
+    return place.string();
   }
   std::string read(const std::string& name) const {
-    std::ifstream file{path_ + "/" + name, std::ios::binary};
-    return {std::istreambuf_iterator<char>{file}, {}};
+    std::ifstream text{file(name), std::ios::binary};
+    return {std::istreambuf_iterator<char>{text}, {}};
   }
 
  private:

@@ -6,8 +6,10 @@
 
 #include "catch.hpp"
 #include "cli/command_line.hpp"
+#include "temporary_folder.hpp"
 
 using namespace tollgate::cli;
+using tollgate::test::TemporaryFolder;
 
 namespace {
 
@@ -25,29 +27,10 @@ Ran tollgate_run(const std::vector<std::string>& arguments) {
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
-class Files {
- public:
-  Files() {
-    std::string name = (std::filesystem::temp_directory_path() / "tollgate-cli-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Files() { std::filesystem::remove_all(path_); }
-  Files(const Files&) = delete;
-  Files& operator=(const Files&) = delete;
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream{path_ / name} << text;
-    return (path_ / name).string();
-  }
-  std::string path(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
-};
-
 }  // namespace
 
 TEST_CASE("iptables rules are printed for both families, or for the one that is asked for") {
-  const Files files;
+  const TemporaryFolder files;
   const std::string empty = files.write("empty.toml", "");
   const auto print = [&](std::vector<std::string> more) {
     std::vector<std::string> words{"ruleset", "print", "--config", empty, "--backend", "iptables"};
@@ -66,7 +49,7 @@ TEST_CASE("arguments: usage errors exit 2 and name the option, with no daemon as
     std::vector<std::string> arguments;
     const char* message;
   };
-  const Files files;
+  const TemporaryFolder files;
   const std::string empty = files.write("empty.toml", "");
   const Case cases[] = {
       {{}, "tollgate: A subcommand is required"},
@@ -153,8 +136,8 @@ TEST_CASE("arguments: help and version go to standard output") {
 }
 
 TEST_CASE("arguments: without a daemon it is 3, and --socket may stand before or after") {
-  const Files files;
-  const std::string socket = files.path("sock");
+  const TemporaryFolder files;
+  const std::string socket = files.file("sock");
   const std::string wanted =
       "tollgate: cannot reach the daemon at " + socket +
       ": No such file or directory (is tollgated running? --socket names another socket)\n";
@@ -168,7 +151,7 @@ TEST_CASE("arguments: without a daemon it is 3, and --socket may stand before or
 }
 
 TEST_CASE("check: every error of every file, and what was checked") {
-  const Files files;
+  const TemporaryFolder files;
   const std::string good =
       files.write("good.toml", "[[rule]]\nname = \"web\"\nport = 443\nverdict = \"accept\"\n");
   const std::string bad = files.write("bad.toml", "[[rule]]\nverdict = \"allow\"\n[[rule]]\ncolour = 1\n");
@@ -177,12 +160,12 @@ TEST_CASE("check: every error of every file, and what was checked") {
   CHECK(one.out == "policy " + good + ": 1 rule, 0 lists\n");
   CHECK(one.err == "");
 
-  const Ran two = tollgate_run({"check", bad, good, files.path("missing.toml")});
+  const Ran two = tollgate_run({"check", bad, good, files.file("missing.toml")});
   CHECK(two.status == 1);
   CHECK(two.out == "policy " + good + ": 1 rule, 0 lists\n");
   CHECK(two.err.find(bad + ":2:") != std::string::npos);
   CHECK(two.err.find(bad + ":4:") != std::string::npos);
-  CHECK(two.err.find(files.path("missing.toml") + ": ") != std::string::npos);
+  CHECK(two.err.find(files.file("missing.toml") + ": ") != std::string::npos);
 
   const std::string config = files.write("tollgate.toml", "policy = \"good.toml\"\n");
   const Ran whole = tollgate_run({"check", "--config", config});
@@ -197,7 +180,7 @@ TEST_CASE("check: every error of every file, and what was checked") {
 }
 
 TEST_CASE("explain: with a policy no daemon is needed") {
-  const Files files;
+  const TemporaryFolder files;
   const std::string policy = files.write(
       "p.toml",
       "[default]\noutbound = \"drop\"\n[[rule]]\nname = \"web\"\nport = 443\nverdict = \"accept\"\n");
@@ -210,7 +193,7 @@ TEST_CASE("explain: with a policy no daemon is needed") {
 }
 
 TEST_CASE("ruleset print: both dialects of a configuration") {
-  const Files files;
+  const TemporaryFolder files;
   const std::string empty = files.write("empty.toml", "");
   const Ran nft = tollgate_run({"ruleset", "print", "--config", empty});
   CHECK(nft.status == 0);

@@ -12,6 +12,7 @@
 #include "../control/samples.hpp"
 #include "catch.hpp"
 #include "cli/command_line.hpp"
+#include "temporary_folder.hpp"
 #include "tollgate/control/varlink.hpp"
 
 using namespace tollgate;
@@ -23,8 +24,6 @@ namespace {
 class Daemon {
  public:
   explicit Daemon(std::string answer) : answer_{std::move(answer)} {
-    std::string name = (std::filesystem::temp_directory_path() / "tollgate-cli-XXXXXX").string();
-    directory_ = mkdtemp(name.data());
     listening_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -37,11 +36,10 @@ class Daemon {
     shutdown(listening_, SHUT_RDWR);  // wakes an accept that nobody came for
     thread_.join();
     ::close(listening_);
-    std::filesystem::remove_all(directory_);
   }
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
-  std::string path() const { return (directory_ / "sock").string(); }
+  std::string path() const { return folder_.file("sock"); }
   const std::string& call() const { return call_; }
 
  private:
@@ -58,7 +56,7 @@ class Daemon {
   }
 
   std::string answer_, call_;
-  std::filesystem::path directory_;
+  test::TemporaryFolder folder_;
   int listening_ = -1;
   std::thread thread_;
 };

@@ -16,26 +16,21 @@
 #include <vector>
 
 #include "daemon/control_server.hpp"
+#include "temporary_folder.hpp"
 #include "tollgate/control/varlink.hpp"
 
 // A control server on a socket in a directory of its own, a service made of vectors, and clients
 // that are plain sockets. Loop and clients take turns in one thread: nothing sleeps.
 namespace tollgate::control_rig {
 
+// Others may look into it, too.
 class Directory {
  public:
-  Directory() {
-    std::string name = (std::filesystem::temp_directory_path() / "tollgate-control-XXXXXX").string();
-    path_ = mkdtemp(name.data());
-    std::filesystem::permissions(path_, std::filesystem::perms{0755});
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  std::string path(std::string_view name) const { return (path_ / name).string(); }
+  Directory() { std::filesystem::permissions(folder_.path(), std::filesystem::perms{0755}); }
+  std::string path(const std::string& name) const { return folder_.file(name); }
 
  private:
-  std::filesystem::path path_;
+  test::TemporaryFolder folder_;
 };
 
 inline FlowEntry flow(std::uint64_t id, std::optional<std::uint32_t> uid = std::nullopt) {

@@ -12,28 +12,13 @@
 #include <filesystem>
 
 #include "catch.hpp"
+#include "temporary_folder.hpp"
 
 namespace tollgate {
 namespace {
 
 using namespace std::chrono_literals;
 using Entry = std::map<std::string, std::string>;
-
-class Folder {
- public:
-  Folder() : path_{std::filesystem::temp_directory_path() / "tollgate-log-XXXXXX"} {
-    std::string name = path_.string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string file(const char* name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 Entry decode(std::string_view bytes) {
   Entry entry;
@@ -158,7 +143,7 @@ Record blocked(Time when) {
 }
 
 TEST_CASE("A record goes to the journal with its fields", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("journal");
   Journal journal{options.journal};
@@ -179,7 +164,7 @@ TEST_CASE("A record goes to the journal with its fields", "[log]") {
 }
 
 TEST_CASE("Values with line feeds reach the journal whole", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("journal");
   Journal journal{options.journal};
@@ -192,7 +177,7 @@ TEST_CASE("Values with line feeds reach the journal whole", "[log]") {
 }
 
 TEST_CASE("A very long message is cut, not lost", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("journal");
   Journal journal{options.journal};
@@ -204,7 +189,7 @@ TEST_CASE("A very long message is cut, not lost", "[log]") {
 }
 
 TEST_CASE("A journal that does not keep up loses entries, and they are counted", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("journal");
   Journal journal{options.journal};
@@ -216,7 +201,7 @@ TEST_CASE("A journal that does not keep up loses entries, and they are counted",
 }
 
 TEST_CASE("A journal that was restarted is found again", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("journal");
   std::optional<Journal> journal{std::in_place, options.journal};
@@ -232,7 +217,7 @@ TEST_CASE("A journal that was restarted is found again", "[log]") {
 }
 
 TEST_CASE("Without a journal text goes to stderr", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("nothing");
   Pipe pipe;
@@ -258,7 +243,7 @@ TEST_CASE("A file that is no socket is no journal", "[log]") {
 }
 
 TEST_CASE("Stderr is used when asked for, journal or not", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options = to_stderr();
   options.journal = folder.file("journal");
   Journal journal{options.journal};
@@ -311,7 +296,7 @@ TEST_CASE("A stderr whose reader has gone, or that is closed, does no harm", "[l
 }
 
 TEST_CASE("Suppressed records are counted and told when records flow again", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("journal");
   options.rate = 1;
@@ -340,7 +325,7 @@ TEST_CASE("Suppressed records are counted and told when records flow again", "[l
 }
 
 TEST_CASE("The same trouble is said once in a while, with a count", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("journal");
   Journal journal{options.journal};
@@ -362,7 +347,7 @@ TEST_CASE("The same trouble is said once in a while, with a count", "[log]") {
 }
 
 TEST_CASE("What was not said is said at the end", "[log]") {
-  const Folder folder;
+  const test::TemporaryFolder folder;
   LogOptions options;
   options.journal = folder.file("journal");
   options.rate = 0;

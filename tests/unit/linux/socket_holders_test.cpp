@@ -2,33 +2,23 @@
 // On a /proc of links that point at no socket: what is read is the links' text.
 #include "linux/socket_holders.hpp"
 
-#include <unistd.h>
-
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "catch.hpp"
+#include "temporary_folder.hpp"
 
 using namespace tollgate;
+using tollgate::test::TemporaryFolder;
 
 namespace {
 
 class Proc {
  public:
-  Proc() {
-    std::string name = (std::filesystem::temp_directory_path() / "tollgate-proc-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Proc(const Proc&) = delete;
-  Proc& operator=(const Proc&) = delete;
-  ~Proc() { std::filesystem::remove_all(path_); }
-
   void open(std::uint32_t pid, unsigned descriptor, const std::string& target) const {
-    const std::filesystem::path folder = path_ / std::to_string(pid) / "fd";
+    const std::filesystem::path folder = descriptors(pid);
     std::filesystem::create_directories(folder);
     std::filesystem::create_symlink(target, folder / std::to_string(descriptor));
   }
@@ -36,13 +26,16 @@ class Proc {
     open(pid, descriptor, "socket:[" + std::to_string(inode) + "]");
   }
   void close(std::uint32_t pid, unsigned descriptor) const {
-    std::filesystem::remove(path_ / std::to_string(pid) / "fd" / std::to_string(descriptor));
+    std::filesystem::remove(descriptors(pid) / std::to_string(descriptor));
   }
-  void write(const std::string& name, const std::string& text) const { std::ofstream{path_ / name} << text; }
-  std::string path() const { return path_.string(); }
+  void write(const std::string& name, const std::string& text) const { folder_.write(name, text); }
+  const std::string& path() const { return folder_.path(); }
 
  private:
-  std::filesystem::path path_;
+  std::filesystem::path descriptors(std::uint32_t pid) const {
+    return folder_.file(std::to_string(pid) + "/fd");
+  }
+  TemporaryFolder folder_;
 };
 
 using Left = SocketHolders::Left;

@@ -13,25 +13,9 @@
 
 #include "catch.hpp"
 #include "packet_builder.hpp"
+#include "temporary_folder.hpp"
 
 namespace tollgate::test {
-
-// A folder for one test, gone afterwards.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tollgate-replay-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // Writes a pcap file as libpcap does it, with nanoseconds.
 class CaptureWriter {
