@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tollgate/control/varlink.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <utility>
 
 namespace tollgate {
@@ -34,11 +36,22 @@ std::optional<std::string_view> VarlinkFramer::next() {
 
 namespace {
 
+// JSON has no bounds for numbers (RFC 8259, section 6), a double has: 1e999 is read as infinite, and that
+// cannot be written again.
+bool is_finite(const boost::json::value& value) {
+  if (const double* number = value.if_double()) return std::isfinite(*number);
+  if (const auto* array = value.if_array()) return std::ranges::all_of(*array, is_finite);
+  const auto* object = value.if_object();
+  return object == nullptr ||
+         std::ranges::all_of(*object, [](const auto& member) { return is_finite(member.value()); });
+}
+
 Result<boost::json::object, std::string> parse_object(std::string_view message) {
   boost::json::error_code broken;
   boost::json::value value = boost::json::parse(message, broken);
   if (broken) return std::string{"not JSON"};
   if (!value.is_object()) return std::string{"not an object"};
+  if (!is_finite(value)) return std::string{"a number is too large"};
   return std::move(value.get_object());
 }
 

@@ -25,12 +25,23 @@ std::string line_of(std::string_view key, const toml::node& value) {
   return line;
 }
 
+// Whether the value has a place of its own in a text: no field of a rule has, and the lines behind it would
+// become its fields.
+bool has_table(const toml::node& node) {
+  const toml::array* array = node.as_array();
+  return node.is_table() || (array != nullptr && std::ranges::any_of(*array, has_table));
+}
+
 AddedRule rule_of(const toml::table& table, FileDiagnostics& found) {
   AddedRule rule;
   for (const auto& [key, node] : table) {
     const TomlValue value{node, "rule." + std::string{key.str()}, found};
     if (key == "name") {
       if (const auto name = value.string()) rule.name = *name;
+      continue;
+    }
+    if (has_table(node)) {
+      value.error(value.name() + " must not be a table, or have one");
       continue;
     }
     if (key == "expires") rule.expires = value.time();

@@ -74,6 +74,7 @@ TEST_CASE("a call that cannot be read says why") {
       {"{", "not JSON"},
       {R"({"method":"a.B"} x)", "not JSON"},
       {"{\"method\":\"\xff\"}", "not JSON"},
+      {R"({"method":"a.B","parameters":{"a":[1e999]}})", "a number is too large"},
       {deep.c_str(), "not JSON"},
       {"[]", "not an object"},
       {"{}", "member \"method\" is missing"},

@@ -72,6 +72,9 @@ TEST_CASE("added rules: what is no such text is refused, with its place") {
   CHECK(said("[[rule]]\nname = 7\n") == "rules.toml:2:8: rule.name must be a string, not 7");
   CHECK(said("rule = 7\n") == "rules.toml:1:8: rule must be [[rule]], an array of tables, not 7");
   CHECK(said("[[rule\n").starts_with("rules.toml:1:"));
+  CHECK(said("[[rule]]\nname = 'a'\nport.a = 7\n") ==
+        "rules.toml:3:1: rule.port must not be a table, or have one");
+  CHECK(said("[[rule]]\nname = 'a'\nport = [[{}]]\n").ends_with("must not be a table, or have one"));
   CHECK_FALSE(AddedRule::parse({"", "name = \n"}).ok());
   CHECK_FALSE(AddedRule::parse({"", "expires = 7\n"}).ok());
 }
