@@ -53,12 +53,7 @@ FlowFilter filter(const Invocation& asked) {
   if (asked.port) filter.port = port_number("--port", *asked.port);
   if (asked.user) filter.uid = user_number(*asked.user);
   if (asked.pid) filter.pid = pid_number(*asked.pid);
-  filter.process = asked.process;
-  filter.script = asked.script;
-  filter.unit = asked.unit;
-  filter.cgroup = asked.cgroup;
-  filter.container = asked.container;
-  filter.app = asked.app;
+  filter.who = asked.who;
   Result<FlowFilter, std::string> checked = filter_from_json(to_json(filter));
   if (!checked) throw Failure{Exit::usage, "--" + checked.error()};
   return *checked;
@@ -124,16 +119,7 @@ ExplainRequest explain_request(const Invocation& asked) {
   request.interface = asked.interface.value_or("");
   if (asked.user) request.uid = user_number(*asked.user);
   if (asked.group) request.gid = group_number(*asked.group);
-  request.process = asked.process;
-  request.command = asked.command;
-  request.parent = asked.parent;
-  request.script = asked.script;
-  request.unit = asked.unit;
-  request.slice = asked.slice;
-  request.session = asked.session;
-  request.cgroup = asked.cgroup;
-  request.container = asked.container;
-  request.app = asked.app;
+  request.who = asked.who;
   return request;
 }
 

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <exception>
 
 #include "failure.hpp"
@@ -39,13 +40,27 @@ void status_options(CLI::App& command, Invocation& asked) { json_option(command,
 
 // What filters go by and what can be asked about.
 void who_options(CLI::App& command, Invocation& asked) {
-  word_option(command, "--process", asked.process, "PATH",
-              "The program: its path or a pattern; kernel; unknown");
-  word_option(command, "--script", asked.script, "PATH", "What an interpreter runs");
-  word_option(command, "--unit", asked.unit, "NAME", "The systemd unit, like nginx.service");
-  word_option(command, "--cgroup", asked.cgroup, "PATH", "The cgroup, like /system.slice/nginx.service");
-  word_option(command, "--container", asked.container, "NAME", "Like docker:0123456789ab, lxc:web");
-  word_option(command, "--app", asked.app, "NAME", "Like flatpak:org.mozilla.firefox, snap:firefox");
+  struct Words {
+    const char* type;
+    const char* help;
+  };
+  static constexpr std::array<Words, kProcessFields> kWords = {{
+      {"PATH", "The program: its path or a pattern; kernel; unknown"},
+      {"TEXT", "The command line"},
+      {"PATH", "An ancestor's program"},
+      {"PATH", "What an interpreter runs"},
+      {"NAME", "The systemd unit, like nginx.service"},
+      {"NAME", "The systemd slice"},
+      {"ID", "The login session"},
+      {"PATH", "The cgroup, like /system.slice/nginx.service"},
+      {"NAME", "Like docker:0123456789ab, lxc:web"},
+      {"NAME", "Like flatpak:org.mozilla.firefox, snap:firefox"},
+      {"HASH", "SHA-256 of the program, where a rule asks for it"},
+  }};
+  for (std::size_t i = 0; i < kProcessFields; ++i) {
+    const std::string option = "--" + std::string{one_word(process_field(i))};
+    word_option(command, option.c_str(), asked.who.texts[i], kWords[i].type, kWords[i].help);
+  }
 }
 
 // Which flows.
@@ -117,10 +132,6 @@ void explain_options(CLI::App& command, Invocation& asked) {
   word_option(command, "--user", asked.user, "USER", "Whose socket it is: a name or a uid");
   word_option(command, "--group", asked.group, "GROUP", "A name or a gid");
   who_options(command, asked);
-  word_option(command, "--command", asked.command, "TEXT", "The command line");
-  word_option(command, "--parent", asked.parent, "PATH", "An ancestor's program");
-  word_option(command, "--slice", asked.slice, "NAME", "The systemd slice");
-  word_option(command, "--session", asked.session, "ID", "The login session");
   word_option(command, "--policy", asked.policy, "PATH", "Ask this policy instead of the daemon");
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "page.hpp"
+#include "tollgate/process/process_texts.hpp"
 
 namespace tollgate::cli {
 
@@ -27,8 +28,8 @@ struct Invocation {
   bool all = false;
 
   // Of its process.
-  std::optional<std::string> pid, process, command, parent, script, unit, slice, session, cgroup, container;
-  std::optional<std::string> app;
+  std::optional<std::string> pid;
+  ProcessTexts who;
   std::optional<std::string> by;  // flows
 
   std::vector<std::string> fields;   // rule add: KEY=VALUE

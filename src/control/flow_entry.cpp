@@ -50,27 +50,12 @@ std::string_view word(Match match) {
 // What the question says of the process; nullopt when it says nothing.
 std::optional<Process> asked_process(const ExplainRequest& request) {
   Process process;
-  process.source = request.process == kKernelPath ? ProcessSource::kernel : ProcessSource::proc;
-  bool any = false;
-  const auto take = [&](const std::optional<std::string>& text, std::string& field) {
-    if (!text) return;
-    any = true;
-    field = *text;
-  };
-  take(request.process, process.path);
-  take(request.command, process.command);
-  take(request.script, process.script);
-  take(request.unit, process.group.unit);
-  take(request.slice, process.group.slice);
-  take(request.session, process.group.session);
-  take(request.cgroup, process.cgroup);
-  take(request.container, process.group.container);
-  take(request.app, process.app);
-  if (request.parent) {
-    any = true;
-    process.ancestors.push_back({{}, *request.parent});
+  const std::optional<std::string>& path = request.who[ProcessField::process];
+  if (!request.who.any() || path == "unknown") return std::nullopt;
+  process.source = path == kKernelPath ? ProcessSource::kernel : ProcessSource::proc;
+  for (std::size_t i = 0; i < kProcessFields; ++i) {
+    if (const auto& text = request.who.texts[i]) set_text(process, process_field(i), *text);
   }
-  if (!any || request.process == "unknown") return std::nullopt;
   return process;
 }
 
@@ -95,21 +80,15 @@ Evidence evidence(const ExplainRequest& request, const std::optional<Process>& p
 ProcessEntry describe(const Process& process) {
   ProcessEntry entry;
   entry.pid = process.id.pid;
-  entry.path = text_of(process, ProcessField::process);
+  for (std::size_t i = 0; i < kProcessFields; ++i) {
+    if (kEntryTexts[i] != nullptr) entry.*kEntryTexts[i] = text_of(process, process_field(i));
+  }
   entry.deleted = process.deleted;
   entry.name = process.name;
-  entry.command = process.command;
   entry.directory = process.directory;
-  entry.script = process.script;
   if (process.uid != kNoOwner) entry.uid = process.uid;
   if (process.gid != kNoOwner) entry.gid = process.gid;
   for (const Ancestor& ancestor : process.ancestors) entry.parents.push_back(ancestor.path);
-  entry.cgroup = process.cgroup;
-  entry.unit = process.group.unit;
-  entry.slice = process.group.slice;
-  entry.session = process.group.session;
-  entry.container = process.group.container;
-  entry.app = process.app;
   entry.source = to_string(process.source);
   return entry;
 }

@@ -155,6 +155,8 @@ type Process (
   session: string,
   container: string,
   app: string,
+  # SHA-256 of the program, when a rule asks for it.
+  sha256: string,
   # How it is known: ebpf, sock_diag+proc, kernel.
   source: string
 )
@@ -233,13 +235,19 @@ type Filter (
   destination_port: ?int,
   uid: ?int,
   pid: ?int,
-  # Patterns with * and ?. What is not known fits none; the process "unknown" fits just that.
+  # Patterns with * and ?. What is not known fits none; the process "unknown" fits just that. A parent is
+  # any ancestor.
   process: ?string,
+  command: ?string,
+  parent: ?string,
   script: ?string,
   unit: ?string,
+  slice: ?string,
+  session: ?string,
   cgroup: ?string,
   container: ?string,
-  app: ?string
+  app: ?string,
+  sha256: ?string
 )
 
 type TriedRule (
@@ -334,7 +342,8 @@ method Explain(
   session: ?string,
   cgroup: ?string,
   container: ?string,
-  app: ?string
+  app: ?string,
+  sha256: ?string
 ) -> (
   tried: []TriedRule,
   verdict: string,

@@ -110,6 +110,7 @@ void members(Visitor& visit, Like<ProcessEntry> auto& process) {
   visit("session", process.session);
   visit("container", process.container);
   visit("app", process.app);
+  visit("sha256", process.sha256);
   visit("source", process.source);
 }
 
@@ -157,6 +158,12 @@ void members(Visitor& visit, Like<FlowEvent> auto& event) {
   visit("flow", event.flow);
 }
 
+// Members of whatever has them.
+template <class Visitor>
+void members(Visitor& visit, Like<ProcessTexts> auto& who) {
+  for (std::size_t i = 0; i < kProcessFields; ++i) visit(one_word(process_field(i)), who.texts[i]);
+}
+
 template <class Visitor>
 void members(Visitor& visit, Like<FlowFilter> auto& filter) {
   visit("ids", filter.ids);
@@ -171,12 +178,7 @@ void members(Visitor& visit, Like<FlowFilter> auto& filter) {
   visit("destination_port", filter.destination_port);
   visit("uid", filter.uid);
   visit("pid", filter.pid);
-  visit("process", filter.process);
-  visit("script", filter.script);
-  visit("unit", filter.unit);
-  visit("cgroup", filter.cgroup);
-  visit("container", filter.container);
-  visit("app", filter.app);
+  members(visit, filter.who);
 }
 
 template <class Visitor>
@@ -203,16 +205,7 @@ void members(Visitor& visit, Like<ExplainRequest> auto& request) {
   visit.defaulted("interface", request.interface);
   visit("uid", request.uid);
   visit("gid", request.gid);
-  visit("process", request.process);
-  visit("command", request.command);
-  visit("parent", request.parent);
-  visit("script", request.script);
-  visit("unit", request.unit);
-  visit("slice", request.slice);
-  visit("session", request.session);
-  visit("cgroup", request.cgroup);
-  visit("container", request.container);
-  visit("app", request.app);
+  members(visit, request.who);
 }
 
 template <class Visitor>
@@ -312,21 +305,23 @@ bool same(const std::optional<std::string>& wanted, std::string_view have) {
   return !wanted || *wanted == have;
 }
 
-bool like(const std::optional<std::string>& glob, const std::string& text) {
-  return !glob || (!text.empty() && glob_matches(*glob, text));
+bool is_like(const ProcessEntry& process, ProcessField field, const std::string& glob) {
+  const auto like = [&](const std::string& text) { return !text.empty() && glob_matches(glob, text); };
+  if (field == ProcessField::parent) return std::any_of(process.parents.begin(), process.parents.end(), like);
+  return like(process.*kEntryTexts[index_of(field)]);
 }
 
 bool is_whose(const FlowFilter& wanted, const FlowEntry& flow) {
-  const bool asks = wanted.pid || wanted.process || wanted.script || wanted.unit || wanted.cgroup ||
-                    wanted.container || wanted.app;
-  if (!asks) return true;
-  const bool for_unknown = wanted.process == "unknown";
+  if (!wanted.pid && !wanted.who.any()) return true;
+  const bool for_unknown = wanted.who[ProcessField::process] == "unknown";
   if (!flow.process) return for_unknown && !wanted.pid;
   const ProcessEntry& process = *flow.process;
   if (for_unknown || (wanted.pid && *wanted.pid != process.pid)) return false;
-  return like(wanted.process, process.path) && like(wanted.script, process.script) &&
-         like(wanted.unit, process.unit) && like(wanted.cgroup, process.cgroup) &&
-         like(wanted.container, process.container) && like(wanted.app, process.app);
+  for (std::size_t i = 0; i < kProcessFields; ++i) {
+    const std::optional<std::string>& glob = wanted.who.texts[i];
+    if (glob && !is_like(process, process_field(i), *glob)) return false;
+  }
+  return true;
 }
 
 bool inside(const std::optional<Prefix>& network, const std::string& text) {

@@ -67,7 +67,8 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
   open_kernel();
   control_ = std::make_unique<ControlServer>(
       loop_, ControlOptions{config_.socket, config_.socket_group, TOLLGATE_VERSION}, *this);
-  if (const auto problem = give_up_privileges(attribution_ ? attribution_->needs() : AttributionNeeds{})) {
+  gate_->want_hashes(asks_for(engine_.policy(), ProcessField::sha256));
+  if (const auto problem = give_up_privileges(needs())) {
     throw std::runtime_error{"privileges could not be given up: " + *problem};
   }
   live_policy_ =
@@ -84,6 +85,13 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
 }
 
 Daemon::~Daemon() = default;
+
+AttributionNeeds Daemon::needs() const {
+  if (!attribution_) return {};
+  AttributionNeeds needs = attribution_->needs();
+  if (asks_for(engine_.policy(), ProcessField::sha256)) needs.proc = true;  // to read programs
+  return needs;
+}
 
 // First of all: what happens while the rest is opened is seen.
 void Daemon::open_attribution() {
@@ -265,6 +273,7 @@ void Daemon::say_skipped() {
 
 void Daemon::swap_policy(const LivePolicy::Swap& swap) {
   if (swap.lists) watch_lists(*swap.lists);
+  gate_->want_hashes(asks_for(*swap.replaced.policy, ProcessField::sha256));
   gate_->handle(swap.replaced);
   policy_loaded_ = clock_.now();
   log_.message(LogLevel::info, (swap.what.empty() ? "" : swap.what + ": ") + "policy generation " +

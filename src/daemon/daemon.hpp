@@ -64,6 +64,7 @@ class Daemon final : public ControlService {
  private:
   void open_kernel();
   void open_attribution();
+  AttributionNeeds needs() const;
   void on_adopted(bool whole);
   void apply_rules();
   std::vector<std::string> lacking() const;

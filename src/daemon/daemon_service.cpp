@@ -128,6 +128,7 @@ Status Daemon::status() {
       {"tear_down", followed.tear_down_failed},
       {"reroute_refused", counted.reroute_refused},
       {"owners_late", counted.owners_late},
+      {"program_hashes_unknown", gate_->hashes_unknown()},
       {"log_lost", log_.lost()},
       {"control_refused", control_->counters().refused},
       {"control_dropped", control_->counters().dropped},

@@ -21,6 +21,7 @@ Gate::Gate(boost::asio::io_context& loop, const Config& config, const Parts& par
       queue_{loop, parts.queue.fd()},
       interfaces_{loop, parts.interfaces.fd()},
       timer_{loop},
+      hashes_{loop, [this](const ProcessFound& found) { handle(found); }},
       follower_{loop,
                 config,
                 {parts.clock, parts.engine, parts.conntrack, parts.conntrack_events, parts.socket_events,
@@ -35,7 +36,8 @@ Gate::~Gate() {
 
 void Gate::start() {
   if (parts_.attribution != nullptr) {
-    owners_.emplace(loop_, *parts_.attribution, [this](const ProcessFound& found) { handle(found); });
+    owners_.emplace(loop_, *parts_.attribution,
+                    [this](const ProcessFound& found) { handle(hashes_.complete(found)); });
   }
   receive_packets();  // some may have come while the queues were bound
   wait_for_packets();
@@ -43,6 +45,23 @@ void Gate::start() {
   tell_broadcasts();
   follower_.start();
   arm_timer();
+}
+
+void Gate::want_hashes(bool wanted) {
+  const bool fresh = wanted && !hashes_.wanted();
+  hashes_.want(wanted);
+  if (!fresh) return;
+  std::vector<ProcessFound> known;
+  const FlowTable& flows = parts_.engine.flows();
+  flows.scan(0, flows.places(), [&](FlowIndex index, const Flow&) {
+    const FlowOwner& owner = parts_.engine.owner(index);
+    if (owner.process) known.push_back(hashes_.complete({flows.ref(index), owner.process, owner.why}));
+  });
+  turn([&](const Deliver& deliver) {
+    for (const ProcessFound& one : known) {
+      if (!one.process->sha256.empty()) deliver(one);
+    }
+  });
 }
 
 void Gate::handle(const Event& event) {
@@ -109,7 +128,9 @@ void Gate::tell_broadcasts() {
 void Gate::find_owners(Time now) {
   asked_.clear();
   std::swap(asked_, effects_.look_ups);
-  owners_->look_up(asked_, [&](const ProcessFound& found) { parts_.engine.handle(found, now, effects_); });
+  owners_->look_up(asked_, [&](const ProcessFound& found) {
+    parts_.engine.handle(hashes_.complete(found), now, effects_);
+  });
 }
 
 void Gate::give_verdicts() {

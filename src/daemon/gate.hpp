@@ -16,6 +16,7 @@
 #include "linux/queue.hpp"
 #include "log_sink.hpp"
 #include "owner_finder.hpp"
+#include "program_hasher.hpp"
 #include "tollgate/engine/engine.hpp"
 
 namespace tollgate {
@@ -52,6 +53,9 @@ class Gate {
     interfaces_changed_ = std::move(interfaces_changed);
     sockets_changed_ = std::move(sockets_changed);
   }
+  // Whether some rule asks for the SHA-256 of programs. Owners that are known without get it then.
+  void want_hashes(bool wanted);
+  std::uint64_t hashes_unknown() const { return hashes_.unknown(); }
   // From here on packets are answered whenever the loop runs.
   void start();
   // An event that comes from elsewhere.
@@ -84,6 +88,7 @@ class Gate {
   boost::asio::steady_timer timer_;
   std::optional<Time> armed_;
   Effects effects_;
+  ProgramHasher hashes_;
   std::optional<OwnerFinder> owners_;
   std::vector<LookUp> asked_;
   std::uint64_t enobufs_ = 0;          // already spoken of

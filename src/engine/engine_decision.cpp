@@ -126,6 +126,7 @@ Evidence Engine::evidence(FlowIndex index) const {
   if (flow.uid != kNoOwner) seen.uid = flow.uid;
   if (flow.gid != kNoOwner) seen.gid = flow.gid;
   seen.process = owners_.at(index).evidence();
+  seen.hash_awaited = owners_.at(index).hash_awaited;
   return seen;
 }
 

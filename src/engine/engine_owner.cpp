@@ -20,7 +20,13 @@ void Engine::on(const ProcessFound& found, Time now, Effects& effects) {
   const FlowIndex index = flows_.find(found.flow);
   if (index == kNoFlow) return;
   const auto state = found.process ? FlowOwner::State::known : FlowOwner::State::unknown;
-  own(index, {state, found.why, found.process}, now, effects);
+  const FlowOwner& before = owners_.at(index);
+  const bool hash = found.hash_follows && owners_.waits(index);
+  // Reading a large program takes longer than a packet can wait: then the verdict came first.
+  const bool hash_is_late = before.process && before.process->sha256.empty() && !owners_.waits(index) &&
+                            found.process && !found.process->sha256.empty();
+  own(index, {state, found.why, found.process, hash}, now, effects);
+  if (hash_is_late && !pending_.waits(index)) reauthorize(index, Cause::completion, now, effects);
 }
 
 // What waited for it goes on: the decision, and what the log was to say.
@@ -38,7 +44,12 @@ void Engine::own(FlowIndex index, FlowOwner owner, Time now, Effects& effects) {
 void Engine::give_up_owners(Time now, Effects& effects) {
   while (const std::optional<FlowIndex> index = owners_.overdue(now)) {
     ++counters_.owners_late;
-    own(*index, {FlowOwner::State::unknown, NoProcess::late, nullptr}, now, effects);
+    FlowOwner owner{FlowOwner::State::unknown, NoProcess::late, nullptr};
+    if (owners_.at(*index).hash_awaited) {
+      owner = owners_.at(*index);
+      owner.hash_awaited = false;
+    }
+    own(*index, std::move(owner), now, effects);
   }
 }
 

@@ -30,8 +30,13 @@ void FlowOwners::await(const FlowRef& flow, Time deadline) {
 
 void FlowOwners::set(FlowIndex index, FlowOwner owner) {
   if (index >= places_.size()) places_.resize(std::size_t{index} + 1);
+  const bool waits = owner.hash_awaited;
   places_[index].owner = std::move(owner);
-  settle(index);
+  if (!waits) settle(index);
+}
+
+bool FlowOwners::waits(FlowIndex index) const {
+  return index < places_.size() && places_[index].awaits.value != 0;
 }
 
 void FlowOwners::forget(FlowIndex index) {

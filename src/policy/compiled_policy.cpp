@@ -35,6 +35,11 @@ Probe CompiledPolicy::probe(const Evidence& seen) const {
   return probe;
 }
 
+bool asks_for(const Policy& policy, ProcessField field) {
+  return std::ranges::any_of(policy.rules(),
+                             [&](const Rule& rule) { return !rule.who[index_of(field)].any(); });
+}
+
 FirstMatch CompiledPolicy::match(const Evidence& seen) const {
   const Probe probe = this->probe(seen);
   FirstMatch best;

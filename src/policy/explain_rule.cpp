@@ -160,7 +160,7 @@ class Explainer {
   void process(ProcessField field, const FieldMatch<std::string>& match) {
     if (match.any()) return;
     const std::string name{to_string(field)};
-    if (seen_.process.is_awaited()) return wait_for(name);
+    if (seen_.awaits(field)) return wait_for(name);
     if (seen_.process.is_empty() || lacks(**seen_.process, field)) {
       if (!match.unknown) no(name + " is unknown");
       return;

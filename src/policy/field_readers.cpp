@@ -99,6 +99,13 @@ void read_interface(const TomlValue& value, FieldMatch<std::string>& interfaces)
   interfaces.values.emplace_back(*text);
 }
 
+char small_letter(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool is_sha256(std::string_view text) {
+  constexpr std::size_t kDigits = 64;
+  return text.size() == kDigits && text.find_first_not_of("0123456789abcdefABCDEF") == std::string_view::npos;
+}
+
 // What the text can never be, whatever runs: then the rule would never match, which nobody means.
 std::optional<std::string_view> impossible(std::string_view text, ProcessField field) {
   const bool path = text.front() == '/' || text.front() == '*' || text.front() == '?';
@@ -117,6 +124,9 @@ std::optional<std::string_view> impossible(std::string_view text, ProcessField f
       break;
     case ProcessField::slice:
       if (!dotted) return R"(a slice's name, like "system.slice", a pattern of one, or "unknown")";
+      break;
+    case ProcessField::sha256:
+      if (!is_sha256(text)) return R"(the SHA-256 of a program, 64 hexadecimal digits, or "unknown")";
       break;
     case ProcessField::command:
     case ProcessField::script:
@@ -138,6 +148,8 @@ void read_text(const TomlValue& value, ProcessField field, FieldMatch<std::strin
   }
   if (const auto wanted = impossible(*text, field)) return value.wrong(*wanted);
   texts.values.emplace_back(*text);
+  if (field != ProcessField::sha256) return;
+  for (char& digit : texts.values.back()) digit = small_letter(digit);
 }
 
 using FindOwner = std::function<std::optional<std::uint32_t>(const std::string&)>;

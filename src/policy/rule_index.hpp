@@ -38,7 +38,7 @@ class RuleIndex {
     each_field(map(Dimension::country), probe.country, visit);
     each_field(map(Dimension::asn), probe.asn, visit);
     for (std::size_t i = 0; i < kProcessFields; ++i) {
-      each_process(map(process_dimension(process_field(i))), process_field(i), probe.seen.process, visit);
+      each_process(map(process_dimension(process_field(i))), process_field(i), probe.seen, visit);
     }
     visit(RuleIds{rest_});
   }
@@ -100,12 +100,12 @@ class RuleIndex {
   }
 
   template <class Visit>
-  static void each_process(const Map& map, ProcessField field, const Known<const Process*>& process,
-                           Visit&& visit) {
+  static void each_process(const Map& map, ProcessField field, const Evidence& seen, Visit&& visit) {
     if (map.all.empty()) return;
-    if (!process.is_known()) return visit(RuleIds{process.is_empty() ? map.empty : map.all});
+    if (seen.awaits(field)) return visit(RuleIds{map.all});
+    if (seen.process.is_empty()) return visit(RuleIds{map.empty});
     bool some = false;
-    any_text(**process, field, [&](std::string_view text) {
+    any_text(**seen.process, field, [&](std::string_view text) {
       some = true;
       map.narrow.each(field_key(text), visit);
       return false;  // go on

@@ -128,10 +128,8 @@ class RuleReader {
     if (const auto value = table_.take("interface")) rule_.interfaces = read_interfaces(*value);
     if (const auto value = table_.take("user")) rule_.users = read_users(*value, context_.sources);
     if (const auto value = table_.take("group")) rule_.groups = read_groups(*value, context_.sources);
-    for (std::size_t i = 0; i < kProcessFields; ++i) {
-      const ProcessField field = process_field(i);
-      if (const auto value = table_.take(to_string(field))) rule_.who[i] = read_texts(*value, field);
-    }
+    for (std::size_t i = 0; i < kProcessFields; ++i)
+      read_who(table_, to_string(process_field(i)), process_field(i));
     if (const auto value = table_.take("reauthorize")) rule_.reauthorize = value->boolean();
     if (const auto value = table_.take("expires")) rule_.expires = value->time();
     if (const auto value = table_.take("peers")) {
@@ -141,6 +139,23 @@ class RuleReader {
     const bool communication = rule_.protocols.empty() && rule_.ports.empty() && rule_.source_ports.empty() &&
                                rule_.source.any() && rule_.interfaces.any();
     rule_.stage = communication ? Stage::communication : Stage::link;
+  }
+
+  void read_who(TomlTable& table, std::string_view key, ProcessField field) {
+    const auto value = table.take(key);
+    if (!value) return;
+    if (field == ProcessField::process && value->is_table()) return read_program(*value->table());
+    FieldMatch<std::string>& texts = rule_.who[index_of(field)];
+    if (!texts.any()) value->error(value->name() + " is there twice");
+    texts = read_texts(*value, field);
+  }
+
+  // process.path and process.sha256: a key of TOML is either a value or has keys of its own.
+  void read_program(TomlTable program) {
+    if (program.empty()) program.error("rule.process needs path, sha256 or both");
+    read_who(program, "path", ProcessField::process);
+    read_who(program, "sha256", ProcessField::sha256);
+    program.refuse_rest();
   }
 
   void read_rule_verdict() {

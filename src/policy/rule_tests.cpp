@@ -188,7 +188,7 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
     case Field::group:
       return owner_is(probe.seen.gid);
     case Field::process:
-      return match_process(run, probe.seen.process);
+      return match_process(run, probe.seen);
     case Field::reauthorize:
       return decided(probe.seen.reauthorize == (run.front().key.low == 1));
   }
@@ -222,9 +222,10 @@ Match RuleTests::match_interface(Run run, const Known<std::string_view>& interfa
   }));
 }
 
-Match RuleTests::match_process(Run run, const Known<const Process*>& process) const {
-  if (process.is_awaited()) return Match::unknown;
+Match RuleTests::match_process(Run run, const Evidence& seen) const {
   const auto field = process_field(static_cast<std::size_t>(run.front().key.high));
+  if (seen.awaits(field)) return Match::unknown;
+  const Known<const Process*>& process = seen.process;
   return decided(std::ranges::any_of(run, [&](const Test& test) {
     if (test.operand == Operand::unknown) return process.is_empty() || lacks(**process, field);
     if (process.is_empty()) return false;

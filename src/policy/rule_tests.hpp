@@ -75,7 +75,7 @@ class RuleTests {
   bool match_address(Run run, const AddressProbe& address) const;
   Match match_interface(Run run, const Known<std::string_view>& interface) const;
 
-  Match match_process(Run run, const Known<const Process*>& process) const;
+  Match match_process(Run run, const Evidence& seen) const;
 
   std::span<const AddressList> lists_;
   std::vector<AddressList> own_lists_;  // of rules that name many networks themselves

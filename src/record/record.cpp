@@ -107,6 +107,7 @@ void add_process(Fields& fields, const Process& process) {
       {ProcessField::cgroup, "TOLLGATE_CGROUP"},
       {ProcessField::container, "TOLLGATE_CONTAINER"},
       {ProcessField::app, "TOLLGATE_APP"},
+      {ProcessField::sha256, "TOLLGATE_SHA256"},
   }};
   if (process.id.pid != 0) fields.add_number("TOLLGATE_PID", process.id.pid);
   for (const auto& [field, name] : kNames) fields.add_if(name, text_of(process, field));

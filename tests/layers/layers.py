@@ -57,7 +57,7 @@ LIBRARIES = {
     "boost/asio": {"daemon"},
     "boost/": {"daemon"},
     "toml++/": {"config", "policy"},
-    "openssl/": {"inspect"},
+    "openssl/": {"inspect", "linux"},
     "idn2.h": {"cli"},
     "maxminddb.h": {"linux"},
     "zlib.h": {"linux"},

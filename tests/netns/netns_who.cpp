@@ -129,6 +129,64 @@ TEST_CASE("a program whose file was deleted goes by its old name") {
   }
 }
 
+TEST_CASE("rules by the SHA-256 of a program know one file from another of the same name") {
+  TOLLGATE_NEEDS("bash", "sha256sum");
+  const TemporaryDirectory folder;
+  for (const std::string& lookup : kLookups) {
+    INFO(lookup);
+    const std::string copy = folder.path() + "/program-" + lookup;
+    std::filesystem::copy_file(path_of("bash"), copy);
+    const std::string hash = must_run({"sha256sum", copy}).substr(0, 64);
+    const Scene scene{
+        files(only("process.path = \"" + folder.path() + "/*\"\nprocess.sha256 = \"" + hash + "\""), lookup)};
+    const auto connect = [&](const std::string& before = "") {
+      return in(scene.net.host, [&] {
+        return run({copy, "-c", before + "exec 3<>/dev/tcp/" + kPeer.v4 + "/" + std::to_string(kPort)})
+            .status;
+      });
+    };
+    CHECK(connect() == 0);
+    const FlowEntry flow = scene.daemon.flow_to(kPort);
+    CHECK(flow.rule == "these");
+    CHECK(owner_of(flow).sha256 == hash);
+    CHECK(scene.daemon.tollgate({"flows", "--sha256", hash}).output.find(":7000") != std::string::npos);
+    // Replaced by another, as a package's upgrade does it; what runs from the old file stays what it is.
+    std::filesystem::rename(copy, copy + ".old");
+    std::filesystem::copy_file(copy + ".old", copy);
+    must_run({"bash", "-c", "echo more >> " + copy});
+    CHECK(connect() != 0);
+    std::filesystem::rename(copy + ".old", copy);
+    CHECK(connect() == 0);
+    CHECK(connect("/bin/rm " + copy + "; ") == 0);
+  }
+}
+
+TEST_CASE("a rule by SHA-256 that comes later finds the connections that are there") {
+  TOLLGATE_NEEDS("bash", "sha256sum");
+  for (const std::string& lookup : kLookups) {
+    INFO(lookup);
+    const Scene scene{files(accepting_defaults(), lookup)};
+    const std::string hash = must_run({"sha256sum", path_of("bash")}).substr(0, 64);
+    test::Process holder = in(scene.net.host, [&] {
+      return test::Process{
+          {"bash", "-c",
+           "exec 3<>/dev/tcp/" + kPeer.v4 + "/" + std::to_string(kPort) + "; read -u 3; echo over"}};
+    });
+    wait_until("the connection", [&] {
+      const auto flows = scene.daemon.flows();
+      return flows.size() == 1 && flows.front().process;
+    });
+    CHECK(owner_of(scene.daemon.flow_to(kPort)).sha256.empty());
+    REQUIRE(
+        scene.daemon.tollgate({"rule", "add", "process.sha256=" + hash, "verdict=permanent-block"}).status ==
+        0);
+    CHECK(holder.wait().output == "over\n");
+    const FlowEntry flow = scene.daemon.flow_to(kPort);
+    CHECK(flow.verdict == "permanent-block");
+    CHECK(owner_of(flow).sha256 == hash);
+  }
+}
+
 // Echo servers that are programs of their own, on both families, and listen before this returns.
 std::vector<Process> serve(const Scene& scene, std::uint16_t port) {
   return in(scene.net.host, [&] {

@@ -162,8 +162,14 @@ class ScenarioRunner {
       process.path = step.words.at(1);
       for (std::size_t i = 6; i < step.words.size(); ++i) {
         const auto [name, value] = setting(step.words[i]);
-        if (name != "unit") throw std::runtime_error{"no such word: " + name};
-        process.group.unit = value;
+        if (name == "unit") {
+          process.group.unit = value;
+        } else if (name == "sha256") {
+          found.hash_follows = value == "follows";
+          if (!found.hash_follows) process.sha256 = value;
+        } else {
+          throw std::runtime_error{"no such word: " + name};
+        }
       }
       found.process = std::make_shared<const Process>(std::move(process));
     }

@@ -70,6 +70,7 @@ class TomlValue {
 
   bool is_string() const { return node_->is_string(); }
   bool is_integer() const { return node_->is_integer(); }
+  bool is_table() const { return node_->is_table(); }
   // Only after is_string() or is_integer().
   std::string_view string_value() const { return node_->ref<std::string>(); }
   std::int64_t integer_value() const { return node_->ref<std::int64_t>(); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <array>
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <map>
@@ -12,6 +13,7 @@
 #include "tollgate/base/ip.hpp"
 #include "tollgate/base/result.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/process/process_texts.hpp"
 #include "tollgate/wire/protocol.hpp"
 
 namespace tollgate {
@@ -83,8 +85,16 @@ struct ProcessEntry {
   std::optional<std::uint32_t> uid, gid;  // effective
   std::vector<std::string> parents;       // paths, the nearest first
   std::string cgroup, unit, slice, session, container, app;
+  std::string sha256;  // of the program, when a rule asks for it
   std::string source;  // how it is known: "ebpf", "sock_diag+proc", "kernel"
 };
+
+// The texts of a ProcessEntry by field: the member that has it, null of `parent`, which has several.
+inline constexpr std::array<std::string ProcessEntry::*, kProcessFields> kEntryTexts = {
+    &ProcessEntry::path,    &ProcessEntry::command, nullptr,
+    &ProcessEntry::script,  &ProcessEntry::unit,    &ProcessEntry::slice,
+    &ProcessEntry::session, &ProcessEntry::cgroup,  &ProcessEntry::container,
+    &ProcessEntry::app,     &ProcessEntry::sha256};
 
 // One flow as people and programs see it (`flows`, `replay`).
 struct FlowEntry {
@@ -138,9 +148,10 @@ struct FlowFilter {
   std::optional<std::string> destination;
   std::optional<std::uint16_t> destination_port;
   std::optional<std::uint32_t> uid;
-  // Globs, but for the pid. What is not known fits none; process = "unknown" fits just that.
+  // Globs, but for the pid. What is not known fits none; process = "unknown" fits just that. A parent is
+  // any ancestor.
   std::optional<std::uint32_t> pid;
-  std::optional<std::string> process, script, unit, cgroup, container, app;
+  ProcessTexts who;
   bool matches(const FlowEntry& flow) const;
   bool empty() const { return *this == FlowFilter{}; }
   friend bool operator==(const FlowFilter&, const FlowFilter&) = default;
@@ -170,7 +181,7 @@ struct ExplainRequest {
   std::string interface;  // "" empty
   std::optional<std::uint32_t> uid, gid;
   // Of the process; where none is given, nothing is known of it.
-  std::optional<std::string> process, command, parent, script, unit, slice, session, cgroup, container, app;
+  ProcessTexts who;
 };
 
 // One rule of the policy in force.

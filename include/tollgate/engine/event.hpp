@@ -102,6 +102,9 @@ struct ProcessFound {
   FlowRef flow;
   ProcessPointer process;
   NoProcess why = NoProcess::not_asked;
+  // Of the same flow there will be another one, with the SHA-256 of the program, or without it when it
+  // is not to be had.
+  bool hash_follows = false;
 };
 
 // The flows of the layers that it changes are decided again, a slice at each TimePassed. `touched` is

@@ -24,6 +24,7 @@ struct FlowOwner {
   State state = State::unknown;
   NoProcess why = NoProcess::not_asked;
   ProcessPointer process;
+  bool hash_awaited = false;  // a known process's: somebody computes it
 
   // For as long as the process stays here.
   Known<const Process*> evidence() const;
@@ -36,7 +37,10 @@ class FlowOwners {
   const FlowOwner& at(FlowIndex index) const;
   // Deadlines have to come in order.
   void await(const FlowRef& flow, Time deadline);
+  // What it awaits is settled with that, but for a hash.
   void set(FlowIndex index, FlowOwner owner);
+  // Its deadline has not passed.
+  bool waits(FlowIndex index) const;
   void forget(FlowIndex index);
 
   std::optional<Time> next_deadline() const;

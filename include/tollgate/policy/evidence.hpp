@@ -7,7 +7,7 @@
 #include "tollgate/base/known.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/verdict.hpp"
-#include "tollgate/process/process.hpp"
+#include "tollgate/process/process_field.hpp"
 
 namespace tollgate {
 
@@ -24,6 +24,11 @@ struct Evidence {
   // Whose it is (never null when known). What is not known of a known process is empty too: the
   // container of a program that runs in none.
   Known<const Process*> process;
+  // The SHA-256 of a known process's program is still being computed.
+  bool hash_awaited = false;
+  bool awaits(ProcessField field) const {
+    return process.is_awaited() || (field == ProcessField::sha256 && hash_awaited && process.is_known());
+  }
   // Asked again about a flow that had a verdict before.
   bool reauthorize = false;
 };

@@ -104,6 +104,9 @@ class Policy {
   virtual std::vector<TriedRule> explain(const Evidence& seen) const = 0;
 };
 
+// Whether any of its rules speaks of that field of a process.
+bool asks_for(const Policy& policy, ProcessField field);
+
 // Layers: directions × families.
 class LayerSet {
  public:

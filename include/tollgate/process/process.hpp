@@ -82,7 +82,8 @@ struct Process {
   std::string path;      // as the kernel resolves it; "" when not known
   bool deleted = false;  // the file has no name any more: removed, or replaced by another
   ProgramFile file;
-  std::string command;    // the arguments, a space between them
+  std::string sha256;   // of that file, 64 small hexadecimal digits; "" when nobody asked or it is not known
+  std::string command;  // the arguments, a space between them
   std::string directory;  // working directory
   std::string script;     // what the interpreter runs, "" for other programs
   std::string cgroup;     // path in the cgroup v2 hierarchy; "" when not known

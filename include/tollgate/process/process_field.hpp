@@ -1,41 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
-#include <array>
-#include <cstddef>
-#include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "tollgate/process/process.hpp"
+#include "tollgate/process/process_texts.hpp"
 
 namespace tollgate {
-
-// What of a process a rule can name, one key of the language each.
-enum class ProcessField : std::uint8_t {
-  process,  // path of the program; "kernel" for the kernel's own
-  command,
-  parent,  // path of any ancestor
-  script,
-  unit,
-  slice,
-  session,
-  cgroup,
-  container,
-  app,
-  count_,
-};
-inline constexpr std::size_t kProcessFields = static_cast<std::size_t>(ProcessField::count_);
-constexpr ProcessField process_field(std::size_t index) { return static_cast<ProcessField>(index); }
-constexpr std::size_t index_of(ProcessField field) { return static_cast<std::size_t>(field); }
-
-// "process", "command", …: as in the language.
-std::string_view to_string(ProcessField field);
 
 // The path that stands for the kernel's own sockets: no program has it, for those begin with a slash.
 inline constexpr std::string_view kKernelPath = "kernel";
 
 // The field's text of that process; "" when there is none. Of `parent` the nearest.
 std::string_view text_of(const Process& process, ProcessField field);
+
+// Makes the text the field's; of `parent` one more ancestor's.
+void set_text(Process& process, ProcessField field, std::string text);
 
 // Whether test(text) holds for the field's text, or for any of its texts (parent). Not asked for texts
 // that are not there.

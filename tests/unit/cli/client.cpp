@@ -111,7 +111,8 @@ TEST_CASE("flows collects replies until the last, and passes its filter on") {
       R"({"method":"io.tollgate.ListFlows","parameters":{"filter":{"ids":null,"protocol":"tcp","direction":null,)"
       R"("verdict":null,"state":null,"rule":null,"address":null,"port":443,"destination":null,)"
       R"("destination_port":null,"uid":0,"pid":null,"process":"*/curl",)"
-      R"("script":null,"unit":null,"cgroup":null,"container":null,"app":null}},"more":true})");
+      R"("command":null,"parent":null,"script":null,"unit":null,"slice":null,"session":null,"cgroup":null,)"
+      R"("container":null,"app":null,"sha256":null}},"more":true})");
 }
 
 TEST_CASE("flows of an empty table") {
@@ -151,7 +152,8 @@ TEST_CASE("explain asks the daemon") {
         R"({"method":"io.tollgate.Explain","parameters":{"direction":"outbound","protocol":"tcp",)"
         R"("source":"0.0.0.0","destination":"10.0.0.2","source_port":0,"destination_port":53,"interface":"",)"
         R"("uid":5,"gid":null,"process":"/usr/bin/curl","command":null,"parent":null,"script":null,)"
-        R"("unit":null,"slice":null,"session":null,"cgroup":null,"container":null,"app":null}})");
+        R"("unit":null,"slice":null,"session":null,"cgroup":null,"container":null,"app":null,)"
+        R"("sha256":null}})");
 }
 
 TEST_CASE("revoke and kill name flows, say what came of it, and exit 1 when there was none") {
@@ -163,8 +165,9 @@ TEST_CASE("revoke and kill name flows, say what came of it, and exit 1 when ther
       killed.call ==
       R"({"method":"io.tollgate.Kill","parameters":{"filter":{"ids":[7,8],"protocol":null,"direction":null,)"
       R"("verdict":null,"state":null,"rule":null,"address":null,"port":null,"destination":null,)"
-      R"("destination_port":null,"uid":null,"pid":null,"process":null,"script":null,"unit":null,)"
-      R"("cgroup":null,"container":null,"app":null},"all":false}})");
+      R"("destination_port":null,"uid":null,"pid":null,"process":null,"command":null,"parent":null,)"
+      R"("script":null,"unit":null,"slice":null,"session":null,"cgroup":null,"container":null,"app":null,)"
+      R"("sha256":null},"all":false}})");
   const Ran none = ask(reply(to_json(ActionCounts{}).as_object()), {"revoke", "--all"});
   CHECK(none.status == 1);
   CHECK(none.out.starts_with("0 flows match: "));

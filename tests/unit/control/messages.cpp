@@ -166,13 +166,13 @@ TEST_CASE("each field of a filter decides") {
   CHECK(differs([](FlowFilter& f) { f.port = 80; }));
   CHECK(differs([](FlowFilter& f) { f.uid = 0; }));
   CHECK(differs([](FlowFilter& f) { f.pid = 4712; }));
-  CHECK(differs([](FlowFilter& f) { f.process = "/usr/bin/perl*"; }));
-  CHECK(differs([](FlowFilter& f) { f.process = "unknown"; }));
-  CHECK(differs([](FlowFilter& f) { f.script = "run.py"; }));
-  CHECK(differs([](FlowFilter& f) { f.unit = "other.service"; }));
-  CHECK(differs([](FlowFilter& f) { f.cgroup = "/"; }));
-  CHECK(differs([](FlowFilter& f) { f.container = "lxc:*"; }));
-  CHECK(differs([](FlowFilter& f) { f.app = "flatpak:*"; }));
+  CHECK(differs([](FlowFilter& f) { f.who[ProcessField::process] = "/usr/bin/perl*"; }));
+  CHECK(differs([](FlowFilter& f) { f.who[ProcessField::process] = "unknown"; }));
+  CHECK(differs([](FlowFilter& f) { f.who[ProcessField::script] = "run.py"; }));
+  CHECK(differs([](FlowFilter& f) { f.who[ProcessField::unit] = "other.service"; }));
+  CHECK(differs([](FlowFilter& f) { f.who[ProcessField::cgroup] = "/"; }));
+  CHECK(differs([](FlowFilter& f) { f.who[ProcessField::container] = "lxc:*"; }));
+  CHECK(differs([](FlowFilter& f) { f.who[ProcessField::app] = "flatpak:*"; }));
 }
 
 TEST_CASE("address and port of a filter mean either end") {
@@ -194,9 +194,9 @@ TEST_CASE("address and port of a filter mean either end") {
 TEST_CASE("flows without a process fit only the filter that asks for them") {
   const FlowEntry flow = samples::pending_flow();
   FlowFilter filter;
-  filter.process = "*";
+  filter.who[ProcessField::process] = "*";
   CHECK_FALSE(filter.matches(flow));
-  filter.process = "unknown";
+  filter.who[ProcessField::process] = "unknown";
   CHECK(filter.matches(flow));
   filter.pid = 0;
   CHECK_FALSE(filter.matches(flow));

@@ -50,6 +50,7 @@ inline ProcessEntry process() {
   process.session = "3";
   process.container = "docker:0123456789ab";
   process.app = "snap:run";
+  process.sha256 = std::string(64, 'a');
   process.source = "ebpf";
   return process;
 }
@@ -121,12 +122,14 @@ inline FlowFilter filter() {
   filter.destination_port = 443;
   filter.uid = 1000;
   filter.pid = 4711;
-  filter.process = "/usr/bin/python*";
-  filter.script = "/opt/*";
-  filter.unit = "run.service";
-  filter.cgroup = "/system.slice/*";
-  filter.container = "docker:*";
-  filter.app = "snap:run";
+  filter.who[ProcessField::process] = "/usr/bin/python*";
+  filter.who[ProcessField::script] = "/opt/*";
+  filter.who[ProcessField::unit] = "run.service";
+  filter.who[ProcessField::cgroup] = "/system.slice/*";
+  filter.who[ProcessField::container] = "docker:*";
+  filter.who[ProcessField::app] = "snap:run";
+  filter.who[ProcessField::parent] = "*/systemd";
+  filter.who[ProcessField::sha256] = std::string(64, 'a');
   return filter;
 }
 
@@ -143,16 +146,17 @@ inline ExplainRequest explain_request() {
   request.interface = "eth0";
   request.uid = 5;
   request.gid = 6;
-  request.process = "/usr/bin/curl";
-  request.command = "curl x";
-  request.parent = "/usr/bin/bash";
-  request.script = "/x";
-  request.unit = "a.service";
-  request.slice = "a.slice";
-  request.session = "3";
-  request.cgroup = "/a";
-  request.container = "lxc:a";
-  request.app = "snap:a";
+  request.who[ProcessField::process] = "/usr/bin/curl";
+  request.who[ProcessField::command] = "curl x";
+  request.who[ProcessField::parent] = "/usr/bin/bash";
+  request.who[ProcessField::script] = "/x";
+  request.who[ProcessField::unit] = "a.service";
+  request.who[ProcessField::slice] = "a.slice";
+  request.who[ProcessField::session] = "3";
+  request.who[ProcessField::cgroup] = "/a";
+  request.who[ProcessField::container] = "lxc:a";
+  request.who[ProcessField::app] = "snap:a";
+  request.who[ProcessField::sha256] = std::string(64, 'a');
   return request;
 }
 

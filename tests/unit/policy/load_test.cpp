@@ -384,6 +384,37 @@ verdict = "permanent-drop"
   CHECK(matched() == -2);
 }
 
+TEST_CASE("rules by the SHA-256 of a program") {
+  const std::string hash(64, 'a'), capitals(64, 'A'), other(64, 'b');
+  const PolicyPointer policy = good("[[rule]]\nprocess.sha256 = [\"" + capitals + "\", \"" + other +
+                                    "\"]\nverdict = \"accept\"\n"
+                                    "[[rule]]\nprocess.path = \"/opt/*\"\nprocess.sha256 = \"unknown\"\n"
+                                    "verdict = \"drop\"\n"
+                                    "[[rule]]\nprocess = \"/x\"\n\"process.sha256\" = \"" +
+                                    hash + "\"\nverdict = \"block\"\n");
+  CHECK(asks_for(*policy, ProcessField::sha256));
+  CHECK_FALSE(asks_for(*policy, ProcessField::unit));
+  Process process;
+  process.path = "/opt/x";
+  Evidence seen = tcp("10.0.0.1", "10.0.0.2", 80);
+  seen.process = &process;
+  seen.hash_awaited = true;
+  CHECK(policy->match(seen).match == Match::unknown);
+  CHECK(policy->match(seen).rule == 0);
+  CHECK(why("process.sha256 = \"" + hash + "\"", seen) == "waits for the process.sha256");
+  CHECK(why("process = \"/opt/x\"", seen) == "matches");
+  seen.hash_awaited = false;
+  CHECK(policy->match(seen).match == Match::yes);
+  CHECK(policy->match(seen).rule == 1);
+  CHECK(why("process.sha256 = \"" + hash + "\"", seen) == "process.sha256 is unknown");
+  process.sha256 = hash;
+  CHECK(policy->match(seen).rule == 0);
+  process.sha256 = std::string(64, 'c');
+  CHECK(policy->match(seen).match == Match::no);
+  CHECK(why("process.sha256 = \"" + hash + "\"", seen) ==
+        "process.sha256 " + process.sha256 + " is not " + hash);
+}
+
 TEST_CASE("why a rule by process does not match, or waits") {
   Process process;
   process.path = "/usr/bin/wget";

@@ -139,7 +139,7 @@ class RandomWorld {
     process.source = seldom() ? ProcessSource::kernel : ProcessSource::ebpf;
     for (std::string* field :
          {&process.path, &process.command, &process.script, &process.group.unit, &process.group.slice,
-          &process.group.session, &process.cgroup, &process.group.container, &process.app}) {
+          &process.group.session, &process.cgroup, &process.group.container, &process.app, &process.sha256}) {
       if (!seldom()) *field = text();
     }
     for (std::uint32_t i = below(3); i > 0; --i) process.ancestors.push_back({{}, seldom() ? "" : text()});
