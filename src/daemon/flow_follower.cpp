@@ -45,7 +45,7 @@ FlowFollower::FlowFollower(boost::asio::io_context& loop, const Config& config, 
       judge_{config, parts.interfaces},
       table_{loop, {parts.clock, judge_, parts.sockets, parts.log, config.mark_mask}, turn_},
       conntrack_bell_{loop, parts.conntrack_events.fd(), kRest, [this] { return take_conntrack_events(); }},
-      socket_bell_{loop, parts.socket_events.fd(), kRest, [this] { return take_socket_events(); }},
+      socket_bell_{loop, parts.socket_events.fd(), kSocketRest, [this] { return take_socket_events(); }},
       load_timer_{loop} {
   if (parts_.segments != nullptr) {
     segment_bell_.emplace(loop, parts_.segments->fd(), kRest, [this] { return take_segments(); });
@@ -107,12 +107,10 @@ Doorbell::Left FlowFollower::take_segments() {
   return received.more ? Doorbell::Left::more : Doorbell::Left::nothing;
 }
 
-// Several sockets may share one local end (SO_REUSEPORT), and the next one may have it by now: it is
-// gone when nobody has it.
+// Another socket may have the local end: the next one by now, or one that shared it (SO_REUSEPORT). What was
+// this one's is not theirs: their flows are asked about once more.
 void FlowFollower::on_gone(const SocketEntry& socket, const Deliver& deliver) {
   ++counters_.socket_events;
-  const bool connected = socket.tuple.destination_port != 0;
-  if (!connected && parts_.sockets.find(socket.tuple, socket.interface)) return;
   deliver(socket_gone(socket));
 }
 

@@ -45,9 +45,10 @@ struct FollowerCounters {
 // the table be read again.
 class FlowFollower {
  public:
-  static constexpr std::chrono::milliseconds kRest{20};     // between two looks at the event sockets
-  static constexpr std::chrono::seconds kLoadInterval{10};  // between two looks at how full the table is
-  static constexpr unsigned kFull = 90;                     // percent of its limit: is spoken of
+  static constexpr std::chrono::milliseconds kRest{20};       // between two looks at the event sockets
+  static constexpr std::chrono::milliseconds kSocketRest{1};  // the next program may have the port as soon
+  static constexpr std::chrono::seconds kLoadInterval{10};    // between two looks at how full the table is
+  static constexpr unsigned kFull = 90;                       // percent of its limit: is spoken of
 
   struct Parts {
     const Clock& clock;

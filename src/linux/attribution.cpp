@@ -59,6 +59,7 @@ class Attributor final : public Attribution {
   void open_events();
   std::optional<SocketEntry> socket_of(const FiveTuple& local, Direction direction);
   std::optional<Attributed> by_owner(const tollgate_owner& owner);
+  bool superseded(const FiveTuple& local, const tollgate_owner& owner);
   void on_event(const ProcessEvent& event);
   void receive_events();
   std::optional<Process> read_holder(std::uint32_t pid, std::uint64_t inode) const;
@@ -233,12 +234,22 @@ Attributed Attributor::by_holder(std::uint32_t pid, std::uint64_t inode) {
   return found(std::move(known));
 }
 
+// A connected UDP socket was not seen to send, and may have the tuple of one that is closed.
+bool Attributor::superseded(const FiveTuple& local, const tollgate_owner& owner) {
+  if (owner.closed == 0 || !diag_) return false;
+  const std::optional<SocketEntry> socket = diag_->find(local);
+  if (!socket || socket->cookie == owner.cookie || socket->tuple.destination_port == 0) return false;
+  const auto now = owners_->by_cookie(socket->cookie);
+  return !now || now->when > owner.when;
+}
+
 std::optional<Attributed> Attributor::look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) {
   if (direction == Direction::forward) return not_found(NoProcess::not_local);
   const FiveTuple local = direction == Direction::inbound ? tuple.reversed() : tuple;
   // 1. Whoever opened it was seen in the act.
   if (owners_ && direction == Direction::outbound) {
-    if (const auto owner = owners_->by_tuple(local, network_)) {
+    const auto owner = owners_->by_tuple(local, network_);
+    if (owner && !superseded(local, *owner)) {
       if (auto answer = by_owner(*owner)) return answer;
     }
   }

@@ -129,6 +129,7 @@ class LoadedOwners final : public SocketOwners {
   std::vector<BpfProgram> programs_;
   int owners_ = -1, flows_ = -1, told_ = -1, counters_ = -1;
   const std::function<void(const tollgate_image&)>* each_ = nullptr;
+  bool sees_closing_ = false;  // tollgate_release runs
 };
 
 void LoadedOwners::refuse(const std::string& name, int error) {
@@ -219,6 +220,8 @@ std::optional<std::string> LoadedOwners::start() {
       attach(program);
     }
   });
+  const auto release = std::ranges::find(programs_, "tollgate_release", &BpfProgram::name);
+  sees_closing_ = release != programs_.end() && release->problem.empty();
   if (links_.empty()) return "the kernel refuses every program: " + programs_.front().problem;
   if (iterator != nullptr) look_at_open_sockets(iterator);
   return std::nullopt;
@@ -245,7 +248,11 @@ std::optional<tollgate_owner> LoadedOwners::by_tuple(const FiveTuple& local, std
   // A socket that is bound to no address tells none when it sends.
   std::ranges::fill(key.local, std::uint8_t{0});
   const std::optional<tollgate_owner> unbound = find(key);
-  return !found || (unbound && unbound->when > found->when) ? unbound : found;
+  if (!found || (unbound && unbound->when > found->when)) found = unbound;
+  if (!found) return found;
+  const std::optional<tollgate_owner> socket = by_cookie(found->cookie);
+  if (!sees_closing_ || !socket || socket->closed != 0) found->closed = 1;
+  return found;
 }
 
 std::optional<tollgate_owner> LoadedOwners::by_cookie(std::uint64_t cookie) const {

@@ -40,7 +40,8 @@ class SocketOwners {
   // Cookie of the calling thread's network namespace (SO_NETNS_COOKIE); 0: not to be had.
   static std::uint64_t network();
 
-  // Who opened the flow at its local end, `local` with that end first: the last who did.
+  // Who opened the flow at its local end, `local` with that end first: the last who did. `closed` of UDP:
+  // that socket is closed, or may be: another may have the tuple now.
   virtual std::optional<tollgate_owner> by_tuple(const FiveTuple& local, std::uint64_t network) const = 0;
   // Who used the socket last, also when it is closed (until 65,536 other sockets were used since).
   virtual std::optional<tollgate_owner> by_cookie(std::uint64_t cookie) const = 0;

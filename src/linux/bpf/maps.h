@@ -28,6 +28,7 @@ struct {
 #define RING_BYTES (1 << 20)
 
 // The programs that `images` was told of, each with the cgroup that it was in.
+#define TOLD_WITHOUT_COMMAND ((__u64)1 << 63)
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 32768);

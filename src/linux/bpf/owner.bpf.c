@@ -114,15 +114,18 @@ int tollgate_bind4(struct bpf_sock* ctx) { return on_bind(ctx); }
 SEC("cgroup/post_bind6")
 int tollgate_bind6(struct bpf_sock* ctx) { return on_bind(ctx); }
 
-// A connected UDP socket goes, maybe before its only packet is looked at. The hook is given the socket
-// itself: what the interface does not show of it is read as the kernel has it.
+// A UDP socket goes: the next one may have its tuple. A connected one goes maybe before its only packet is
+// looked at. The hook is given the socket itself: what the interface does not show of it is read as the kernel
+// has it.
 SEC("cgroup/sock_release")
 int tollgate_release(struct bpf_sock* ctx) {
   if (ctx->protocol != IPPROTO_UDP) return 1;
   struct sock* const sk = (void*)ctx;
   const __u64 cookie = bpf_get_socket_cookie(ctx);
-  const struct tollgate_owner* const owner = bpf_map_lookup_elem(&owners, &cookie);
-  if (!owner || BPF_CORE_READ(sk, __sk_common.skc_dport) == 0) return 1;
+  struct tollgate_owner* const owner = bpf_map_lookup_elem(&owners, &cookie);
+  if (!owner) return 1;
+  owner->closed = 1;
+  if (BPF_CORE_READ(sk, __sk_common.skc_dport) == 0) return 1;
   const struct tollgate_flow_key key = socket_key(sk);
   struct tollgate_owner copy = *owner;
   put_flow(&key, &copy);

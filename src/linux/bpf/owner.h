@@ -30,7 +30,8 @@ struct tollgate_owner {
   __u32 gid;
   __u8 kernel;   // the kernel's own socket, or a thread of the kernel
   __u8 holders;  // found when the daemon started, and held by so many processes; 0: seen in use
-  __u8 pad[6];
+  __u8 closed;   // the socket is, for what UDP says of it
+  __u8 pad[5];
 };
 
 // A flow as its local end sees it. What a protocol does not have, and what the hook cannot know, is 0.

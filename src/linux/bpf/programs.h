@@ -53,14 +53,16 @@ static __always_inline void fill_command(struct tollgate_image* image, struct ta
 }
 
 // Tells of the program that runs in the task, and nothing of its ancestors. Returns 0 when that was
-// told before, 1 when it is new. A function of its own, so that it is verified once.
+// told before, 1 when it is new. Of an ancestor nobody can tell its command line: it is told of once more
+// when it uses a socket itself. A function of its own, so that it is verified once.
 __noinline int tell(__u64 task_address, __u32 is_current) {
   struct task_struct* const task = (void*)task_address;
   struct tollgate_process_key key = key_of(task);
   struct kernfs_node* const group = group_of(task);
   const __u64 group_id = BPF_CORE_READ(group, id);
+  const __u64 as_told = is_current ? group_id : group_id ^ TOLD_WITHOUT_COMMAND;
   const __u64* const known = bpf_map_lookup_elem(&told, &key);
-  if (known && *known == group_id) return 0;
+  if (known && (*known == group_id || *known == as_told)) return 0;
 
   struct tollgate_image* const image = bpf_ringbuf_reserve(&images, sizeof(*image), 0);
   if (!image) {
@@ -92,7 +94,7 @@ __noinline int tell(__u64 task_address, __u32 is_current) {
   // The daemon looks when it needs to know; it is only woken when the ring fills.
   const __u64 waiting = bpf_ringbuf_query(&images, BPF_RB_AVAIL_DATA);
   bpf_ringbuf_submit(image, waiting > RING_BYTES / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
-  bpf_map_update_elem(&told, &key, &group_id, BPF_ANY);
+  bpf_map_update_elem(&told, &key, &as_told, BPF_ANY);
   return 1;
 }
 
