@@ -82,7 +82,10 @@ void Engine::learn(FlowIndex index, const ConntrackEntry& entry, Time now) {
   const std::uint32_t heard = activity_of(entry, now);
   if (heard == 0) return;
   const std::uint32_t before = std::exchange(detail.activity, heard);
-  const bool moved = entry.packets ? heard != before : heard > before + kExpiryNoise;
+  // Expiry also moves towards us: for as long as data is unacknowledged conntrack gives a TCP connection
+  // five minutes instead of five days.
+  const std::uint32_t by = heard > before ? heard - before : before - heard;
+  const bool moved = entry.packets ? by != 0 : by > kExpiryNoise;
   if (before != 0 && moved) flows_.touch(index, now);
 }
 
