@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine's first file system: a base per kernel and recipe, kept in the cache, and for the quick
-machine a load per run. A recipe is a folder that says what is inside: init, modules, userland.
+machine a load per run. A recipe is a folder that says what is inside: init, modules, userland, preload.
 
 The base is a cpio archive that the kernel unpacks into its first root, the load a tar on a disk that is
 laid over it. Files stand where they stand on this system, so that programs find what they were built to
@@ -151,6 +151,8 @@ def _fill_base(root, kernel, recipe):
                   "var/lib/misc", "var/empty", "var/lib/tollgate"):
         (root / place).mkdir(parents=True, exist_ok=True)
     shutil.copytree(HERE / "inside", root / "vm" / "inside")
+    if (recipe / "preload").exists():
+        shutil.copy(recipe / "preload", root / "vm")
     if not (root / "var" / "run").exists():
         os.symlink("/run", root / "var" / "run")
 

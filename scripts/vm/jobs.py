@@ -23,6 +23,16 @@ WAYS = (("nft", "conntrack"), ("nft", "packet"), ("iptables", "packet"), ("iptab
 TURNS = {"iptables": ("TOLLGATE_TURNS=5",), "nft": ()}
 # To these it is all one.
 OF_ONE_WAY = ("netns_control", "netns_harness", "netns_policy")
+# What is decided and how it is carried out: these run in more than one way also when nobody asks for it.
+VERDICTS = ("netns_forward", "netns_malformed", "netns_reroute", "netns_verdicts")
+# These run on every kernel. All the others are shared out among the kernels, unless somebody names them or
+# wants everything (--all).
+EVERYWHERE = (*VERDICTS, "netns_any_peer", "netns_daemon", "netns_harness", "netns_ruleset", "netns_who", "unit_linux",
+              "vm_facts")
+# Whose connection it is. To load the eBPF programs takes the emulated machine a second at each start of the
+# daemon, longer than most test cases: the others start it without.
+OWNERS = ("netns_any_peer", "netns_daemon", "netns_holders", "netns_programs", "netns_rules", "netns_who")
+WITHOUT_OWNERS = ("TOLLGATE_TEST_LOOKUP=off",)
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class Job:
 def asked(options, number):
     """The jobs of the kernel with that number, in the order in which they were asked for."""
     build = Path(options.build).absolute()
-    wanted = options.tests or _default_tests(build, options.flavour)
+    wanted = options.tests or _default_tests(build, options, number)
     if not wanted:
         raise Unavailable(f"no test programs in {build}; build first, or name them")
     jobs = []
@@ -51,38 +61,47 @@ def asked(options, number):
         if name.partition(".")[0] == SYSTEM_PROGRAM:
             found = _system_jobs(build, name.partition(".")[2], spec)
         else:
-            found = _quick_jobs(build, name, spec, _ways(options, number))
+            found = _quick_jobs(build, name, spec, _ways(options, number, name))
         for title, program, words, environment, machine in found:
             jobs.append(Job(f"{len(jobs):02}-{title}", program, tuple(words), tuple(cases.expected(program, words)),
                             (*environment, *options.env), machine))
     return jobs
 
 
-def _default_tests(build, flavour):
-    found = []
+def _default_tests(build, options, number):
+    flavour, found = options.flavour, []
     if flavour in ("quick", "all"):
-        found += sorted(path.name for path in build.glob("*")
-                        if path.name.startswith(DEFAULT_PROGRAMS) and runs(path))
+        quick = sorted(path.name for path in build.glob("*") if path.name.startswith(DEFAULT_PROGRAMS) and runs(path))
+        shared = [name for name in quick if name not in EVERYWHERE]
+        mine = quick if options.all or options.matrix else shared[number::len(options.kernel)]
+        found += [name for name in quick if name in mine or name in EVERYWHERE]
     if flavour in ("system", "all") and runs(build / SYSTEM_PROGRAM):
         found.append(SYSTEM_PROGRAM)
     return found
 
 
-def _ways(options, number):
+def _ways(options, number, name):
+    """None is the way that the daemon finds by itself."""
+    if not name.startswith("netns_") or name in OF_ONE_WAY:
+        return (None,)
     if options.matrix:
         return WAYS
-    return WAYS[number % 2::2] if options.spread else ()
+    return WAYS[number % 2::2] if options.spread or name in VERDICTS else (None,)
 
 
 def _quick_jobs(build, name, spec, ways):
     if not runs(build / name):
         raise Unavailable(f"{build / name} is not there; build it first")
     words = [spec] if spec else []
-    if not ways or not name.startswith("netns_") or name in OF_ONE_WAY:
-        return [(name, build / name, words, (), "")]
-    return [(f"{name}.{backend}-{path}", build / name, words,
-             (f"TOLLGATE_TEST_BACKEND={backend}", f"TOLLGATE_TEST_MARK_PATH={path}", *TURNS[backend]), "")
-            for backend, path in ways]
+    found = []
+    for way in ways:
+        title, environment = name, () if name in OWNERS else WITHOUT_OWNERS
+        if way:
+            backend, path = way
+            title += f".{backend}-{path}"
+            environment += (f"TOLLGATE_TEST_BACKEND={backend}", f"TOLLGATE_TEST_MARK_PATH={path}", *TURNS[backend])
+        found.append((title, build / name, words, environment, ""))
+    return found
 
 
 def _system_jobs(build, only, spec):

@@ -36,6 +36,7 @@ class Machine:
     kernel: object
     initrd: Path
     fixed: tuple   # the disks that are the same in each run, before those of the load and the results
+    processors: int = 1
 
     def command(self, disks, *more):
         drives = []
@@ -43,11 +44,15 @@ class Machine:
             drives += ["-drive", f"if=none,id=disk{number},format=raw,cache=unsafe,file={disk.file},"
                                  f"snapshot={'on' if disk.throwaway else 'off'}",
                        "-device", f"virtio-blk-pci,drive=disk{number}"]
+        # A second processor costs more than it does: each waits for the other whenever code is patched,
+        # memory unmapped or a lock taken, and what is emulated for one alone needs no locked instructions.
+        threads = "single" if self.processors == 1 else "multi"
         return [
             # Should whoever started it be killed, it is too.
             "setpriv", "--pdeathsig", "KILL",
             # A plain old processor: what newer ones have costs most where it is emulated.
-            "qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=multi", "-smp", "2", "-cpu", "Nehalem",
+            "qemu-system-x86_64", "-M", "q35", "-accel", f"tcg,thread={threads}",
+            "-smp", str(self.processors), "-cpu", "Nehalem",
             "-m", "1024", "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
             *drives, "-device", "virtio-rng-pci", "-kernel", str(self.kernel.image), "-initrd", str(self.initrd),
             # With so little memory conntrack's table would have room for 8192 connections; thus for 262144.

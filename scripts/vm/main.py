@@ -110,12 +110,16 @@ def _options():
                         "only when something failed")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE", help="set in the programs' "
                         "environment; repeatable")
+    parser.add_argument("--all", action="store_true", help="every program on every kernel; without it those that "
+                        "hang little on the kernel are shared out among the kernels")
     parser.add_argument("--matrix", action="store_true", help="run each netns_* program four times: with nft and "
                         "iptables, each with the verdict by conntrack mark and by packet mark")
     parser.add_argument("--spread", action="store_true", help="as --matrix, two of the four with each kernel: all "
                         "four with any two kernels")
     parser.add_argument("--machines", type=int, default=_machines_at_once(), metavar="N", help="how many at once "
                         "(%(default)s: one for each processor, if there is memory)")
+    parser.add_argument("--processors", type=int, default=1, metavar="N", help="of each machine (%(default)s); with "
+                        "more, everything takes longer")
     parser.add_argument("--list", action="store_true", help="only print which test cases would run")
     options = parser.parse_args()
     options.kernel = list(dict.fromkeys(options.kernel)) or ["6.1", "6.12"]
@@ -171,14 +175,14 @@ def _system(kernel, run, options, load, nonce):
     programs = [build / name for name in (asked_jobs.SYSTEM_PROGRAM, *asked_jobs.SYSTEM_PARTS)]
     system_root.load(load, run.which, build, programs, _scripts(run), _settings(options, nonce, one_job=True))
     return machine.Machine(f"system-{kernel.key}", kernel, initramfs.base(kernel, initramfs.SYSTEM),
-                           (machine.Disk(system_root.root(kernel), throwaway=True),))
+                           (machine.Disk(system_root.root(kernel), throwaway=True),), options.processors)
 
 
 def _quick(kernel, run, options, load, nonce):
     build = Path(options.build).absolute()
     programs = {job.program for job in run.jobs} | {build / name for name in PRODUCT if asked_jobs.runs(build / name)}
     initramfs.load(load, SOURCE, sorted(programs), _scripts(run), _settings(options, nonce))
-    return machine.Machine(f"quick-{kernel.key}", kernel, initramfs.base(kernel), ())
+    return machine.Machine(f"quick-{kernel.key}", kernel, initramfs.base(kernel), (), options.processors)
 
 
 def _settle(job, out):

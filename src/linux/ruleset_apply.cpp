@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "linux/ruleset_apply.hpp"
 
+#include <unistd.h>
+
 #include <array>
 #include <chrono>
 #include <fstream>
@@ -137,9 +139,10 @@ Result<IptablesDump, ApplyError> dump(const Tools& tools) {
   return parse_iptables(saved->out);
 }
 
-bool is_nf_tables(const Tools& tools) {
+// "nf_tables" or "legacy", as `iptables --version` says.
+bool is_of_kind(const Tools& tools, const char* kind) {
   const auto version = run_command({tools.main, "--version"}, "", kRulesetCommandLimit);
-  return version.ok() && version->out.find("nf_tables") != std::string::npos;
+  return version.ok() && version->out.find(kind) != std::string::npos;
 }
 
 std::optional<BaseChains> base_chains(const Tools& tools) {
@@ -150,7 +153,7 @@ std::optional<BaseChains> base_chains(const Tools& tools) {
 
 // Without nft nothing is noted, and what loading creates stays.
 std::string notes_of_made(const Tools& tools, const IptablesDump& wanted) {
-  if (!is_nf_tables(tools)) return {};
+  if (!is_of_kind(tools, "nf_tables")) return {};
   const auto before = base_chains(tools);
   return before ? made_text(*before, wanted) : std::string{};
 }
@@ -283,6 +286,16 @@ Done apply_iptables(const Config& config, const LiveRules& live) {
   return true;
 }
 
+// A capability is not enough for the legacy iptables: it wants root's lock file and a raw socket.
+Done apply_iptables_as_who_we_are(const Config& config, const LiveRules& live) {
+  Done done = apply_iptables(config, live);
+  if (done.ok() || ::geteuid() == 0 || !is_of_kind(families().back(), "legacy")) return done;
+  return ApplyError{
+      done.error().message +
+      "\nthis iptables is the legacy one, which only root can use: choose nft or iptables-nft, or "
+      "set ruleset = \"none\" and let tollgate-base.service load the rules"};
+}
+
 bool iptables_present() {
   for (const Tools& tools : families()) {
     const auto saved = dump(tools);
@@ -303,7 +316,9 @@ Result<Backend, ApplyError> loaded(Backend backend, const Done& done,
 
 Result<Backend, ApplyError> apply_ruleset(const Config& config, const LiveRules& live) {
   const auto nft = [&] { return loaded(Backend::nft, apply_nft(config, live), remove_iptables); };
-  const auto iptables = [&] { return loaded(Backend::iptables, apply_iptables(config, live), remove_nft); };
+  const auto iptables = [&] {
+    return loaded(Backend::iptables, apply_iptables_as_who_we_are(config, live), remove_nft);
+  };
   switch (config.backend) {
     case Backend::nft:
       return nft();

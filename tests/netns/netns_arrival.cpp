@@ -67,8 +67,11 @@ TEST_CASE("a flow that comes in by another interface is asked about once, then c
       settle(scene, socket, transport);
       for (const int cable : {1, 0}) {
         INFO("by cable " << cable);
-        send_by(scene.net, cable);
-        CHECK(asked_during(scene.daemon, [&] { CHECK(exchange(socket, transport) == 0); }) >= 1);
+        // Counted from before the way changes: the first to take it may be an acknowledgement that was due.
+        CHECK(asked_during(scene.daemon, [&] {
+                send_by(scene.net, cable);
+                CHECK(exchange(socket, transport) == 0);
+              }) >= 1);
         settle(scene, socket, transport);
         CHECK(asked_during(scene.daemon, [&] { CHECK(exchange(socket, transport) == 0); }) == 0);
       }

@@ -219,6 +219,7 @@ TEST_CASE("pings by raw sockets and by ping sockets are never somebody else's") 
       for (const FlowEntry& flow : scene.daemon.flows()) {
         if (flow.protocol != "icmp") continue;
         ++pings;
+        INFO(flow.process_unknown);
         if (seen) REQUIRE(flow.process);
         if (flow.process) CHECK(flow.process->path == path_of("ping"));
         if (!flow.process) CHECK_FALSE(flow.process_unknown.empty());

@@ -16,10 +16,16 @@ std::string setting(const char* variable) {
   return value != nullptr && *value != '\0' ? value : "auto";
 }
 
+// Unless the test itself says how owners are looked for.
+std::string lookup(const std::string& tables) {
+  if (tables.find("[process]") != std::string::npos) return "";
+  return "\n[process]\nlookup = \"" + setting("TOLLGATE_TEST_LOOKUP") + "\"\n";
+}
+
 std::string config_text(const DaemonFiles& files) {
   return "policy = \"policy.d\"\nsocket = \"tollgate.sock\"\nstate = \"state\"\nbackend = \"" +
          setting("TOLLGATE_TEST_BACKEND") + "\"\nmark_path = \"" + setting("TOLLGATE_TEST_MARK_PATH") +
-         "\"\n" + files.keys + "\n" + files.tables;
+         "\"\n" + files.keys + "\n" + files.tables + lookup(files.tables);
 }
 
 template <class T>

@@ -50,7 +50,8 @@ int BPF_PROG(tollgate_datagram_connect4, struct sock* sk) { return on_datagram_c
 SEC("fexit/__ip6_datagram_connect")
 int BPF_PROG(tollgate_datagram_connect6, struct sock* sk) { return on_datagram_connected(sk); }
 
-// Packets of raw and ping sockets, with all their headers. UDP comes this way too and is known.
+// Packets of raw and ping sockets, with all their headers, once they are put together. (Where they are
+// sent, ip_send_skb, is often inlined.) UDP comes this way too and is known.
 static __always_inline void on_packet(struct sk_buff* skb, struct tollgate_flow_key* key,
                                       const __u8* transport) {
   struct sock* const sk = skb->sk;
@@ -67,8 +68,9 @@ static __always_inline void on_packet(struct sk_buff* skb, struct tollgate_flow_
   put_flow(key, &owner);
 }
 
-SEC("fentry/ip_send_skb")
-int BPF_PROG(tollgate_packet4, struct net* net, struct sk_buff* skb) {
+SEC("fexit/__ip_make_skb")
+int BPF_PROG(tollgate_packet4, struct sock* sk, void* flow, void* queue, void* cork, struct sk_buff* skb) {
+  if (!skb) return 0;
   __u8 header[20];
   const __u8* const at = skb->head + skb->network_header;
   if (bpf_probe_read_kernel(header, sizeof(header), at) != 0) return 0;
@@ -80,8 +82,9 @@ int BPF_PROG(tollgate_packet4, struct net* net, struct sk_buff* skb) {
   return 0;
 }
 
-SEC("fentry/ip6_send_skb")
-int BPF_PROG(tollgate_packet6, struct sk_buff* skb) {
+SEC("fexit/__ip6_make_skb")
+int BPF_PROG(tollgate_packet6, struct sock* sk, void* queue, void* cork, void* cork6, struct sk_buff* skb) {
+  if (!skb) return 0;
   __u8 header[40];
   const __u8* const at = skb->head + skb->network_header;
   if (bpf_probe_read_kernel(header, sizeof(header), at) != 0) return 0;

@@ -200,6 +200,7 @@ TEST_CASE(
   }
   REQUIRE(say("systemctl start tollgated").status != 0);
   CHECK(daemon_log().find("the rules could not be loaded: ") != std::string::npos);
+  CHECK(daemon_log().find("this iptables is the legacy one, which only root can use") != std::string::npos);
   const Cable web{80};
   REQUIRE(nothing_came(begin(Transport::tcp, {kPeer.v4, web.port}), Transport::tcp));
   // As systemd/README.md says: root's unit loads the rules, the daemon leaves them alone.
