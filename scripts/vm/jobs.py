@@ -18,9 +18,9 @@ SYSTEM_PROGRAM, SYSTEM_PARTS = "vm_system", ("vm_intruder",)
 # (tests/support/daemon_under_test.cpp). A stock kernel has them all. In an order in which every other one
 # has both backends and both paths.
 WAYS = (("nft", "conntrack"), ("nft", "packet"), ("iptables", "packet"), ("iptables", "conntrack"))
-# Ten programs have to be started, emulated, to load rules in the iptables dialect: fewer turns of the tests
-# that do so again and again (tests/netns/netns_changes.cpp). With nft, and on the host, all are taken.
-TURNS = {"iptables": ("TOLLGATE_TURNS=5",), "nft": ()}
+# Where everything is emulated: fewer turns of what starts programs again and again (netns_changes; the system
+# machines take all of theirs), fewer packets in a flood, and still ten times what there is room for.
+SMALLER = ("TOLLGATE_TURNS=5", "TOLLGATE_FLOOD_PACKETS=20000")
 # To these it is all one.
 OF_ONE_WAY = ("netns_control", "netns_harness", "netns_policy")
 # What is decided and how it is carried out: these run in more than one way also when nobody asks for it.
@@ -31,7 +31,7 @@ EVERYWHERE = (*VERDICTS, "netns_any_peer", "netns_daemon", "netns_harness", "net
               "vm_facts")
 # Whose connection it is. To load the eBPF programs takes the emulated machine a second at each start of the
 # daemon, longer than most test cases: the others start it without.
-OWNERS = ("netns_any_peer", "netns_daemon", "netns_holders", "netns_programs", "netns_rules", "netns_who")
+OWNERS = ("netns_any_peer", "netns_holders", "netns_programs", "netns_rules", "netns_who")
 WITHOUT_OWNERS = ("TOLLGATE_TEST_LOOKUP=off",)
 
 
@@ -95,11 +95,11 @@ def _quick_jobs(build, name, spec, ways):
     words = [spec] if spec else []
     found = []
     for way in ways:
-        title, environment = name, () if name in OWNERS else WITHOUT_OWNERS
+        title, environment = name, SMALLER if name in OWNERS else (*SMALLER, *WITHOUT_OWNERS)
         if way:
             backend, path = way
             title += f".{backend}-{path}"
-            environment += (f"TOLLGATE_TEST_BACKEND={backend}", f"TOLLGATE_TEST_MARK_PATH={path}", *TURNS[backend])
+            environment += (f"TOLLGATE_TEST_BACKEND={backend}", f"TOLLGATE_TEST_MARK_PATH={path}")
         found.append((title, build / name, words, environment, ""))
     return found
 

@@ -26,10 +26,17 @@ std::string default_routes(const Addresses& gateway) {
   return "route add default via " + gateway.v4 + "\nroute add ::/0 via " + gateway.v6 + "\n";
 }
 
+// The kernel tells of few refusals a second; a test that tries until something changes has to hear of each.
+void tell_of_every_refusal() {
+  write_setting("/proc/sys/net/ipv4/icmp_ratelimit", "0");
+  write_setting("/proc/sys/net/ipv6/icmp/ratelimit", "0");
+}
+
 }  // namespace
 
 Topology::Topology(Machines machines) {
   if (machines == Machines::three) inner.emplace();
+  for (const NetworkNamespace* machine : {&host, &peer}) in(*machine, tell_of_every_refusal);
   std::string on_host = pair(kHostLink, peer) + up(kHostLink) + addresses(kHostLink, {kHost});
   if (inner) on_host += pair(kInnerLink, *inner) + up(kInnerLink) + addresses(kInnerLink, {kRouter});
   configure(host, on_host);
