@@ -13,7 +13,8 @@
 namespace tollgate::test {
 
 // The texts of its two files. The rest of the configuration (paths; backend, mark_path and
-// process.lookup from TOLLGATE_TEST_BACKEND, TOLLGATE_TEST_MARK_PATH and TOLLGATE_TEST_LOOKUP) is DaemonUnderTest's.
+// process.lookup from TOLLGATE_TEST_BACKEND, TOLLGATE_TEST_MARK_PATH and TOLLGATE_TEST_LOOKUP) is
+// DaemonUnderTest's.
 struct DaemonFiles {
   std::string policy;
   std::string keys = {};    // top level lines of tollgate.toml
