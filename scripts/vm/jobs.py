@@ -18,9 +18,12 @@ SYSTEM_PROGRAM, SYSTEM_PARTS = "vm_system", ("vm_intruder",)
 # (tests/support/daemon_under_test.cpp). A stock kernel has them all. In an order in which every other one
 # has both backends and both paths.
 WAYS = (("nft", "conntrack"), ("nft", "packet"), ("iptables", "packet"), ("iptables", "conntrack"))
-# Where everything is emulated: fewer turns of what starts programs again and again (netns_changes; the system
-# machines take all of theirs), fewer packets in a flood, and still ten times what there is room for.
+# Where everything is emulated: fewer turns of what starts programs again and again, fewer packets in a flood, and
+# still ten times what there is room for.
 SMALLER = ("TOLLGATE_TURNS=5", "TOLLGATE_FLOOD_PACKETS=20000")
+# The system machines of one kernel take all their turns (tests/vm/system/turns.cpp), those of the others so many;
+# with --all every one takes all.
+FEWER_TURNS = ("TOLLGATE_TURNS=10",)
 # To these it is all one.
 OF_ONE_WAY = ("netns_control", "netns_harness", "netns_policy")
 # What is decided and how it is carried out: these run in more than one way also when nobody asks for it.
@@ -59,7 +62,8 @@ def asked(options, number):
     for request in wanted:
         name, _, spec = request.partition("=")
         if name.partition(".")[0] == SYSTEM_PROGRAM:
-            found = _system_jobs(build, name.partition(".")[2], spec)
+            all_turns = options.tests or options.all or number == 0
+            found = _system_jobs(build, name.partition(".")[2], spec, () if all_turns else FEWER_TURNS)
         else:
             found = _quick_jobs(build, name, spec, _ways(options, number, name))
         for title, program, words, environment, machine in found:
@@ -104,14 +108,14 @@ def _quick_jobs(build, name, spec, ways):
     return found
 
 
-def _system_jobs(build, only, spec):
+def _system_jobs(build, only, spec, environment):
     """One for each machine: the cases with its name as a tag."""
     if not runs(build / SYSTEM_PROGRAM):
         raise Unavailable(f"{build / SYSTEM_PROGRAM} is not there; build it first")
     known = system_root.machines()
     if only and only not in known:
         raise Unavailable(f"no machine {only}; there are {', '.join(known)}")
-    return [(f"{SYSTEM_PROGRAM}.{name}", build / SYSTEM_PROGRAM, [f"[{name}]{spec}"], (), name)
+    return [(f"{SYSTEM_PROGRAM}.{name}", build / SYSTEM_PROGRAM, [f"[{name}]{spec}"], environment, name)
             for name in ([only] if only else known)]
 
 

@@ -206,7 +206,11 @@ TEST_CASE(
   // As systemd/README.md says: root's unit loads the rules, the daemon leaves them alone.
   {
     const Rewritten left_alone{kConfig, config_with("ruleset", "none")};
-    must("systemctl restart tollgate-base; systemctl reset-failed tollgated; systemctl start tollgated");
+    // Stopped first: systemd may be about to try once more, with what was configured before.
+    must(
+        "systemctl stop tollgated; systemctl restart tollgate-base; systemctl reset-failed tollgated; "
+        "systemctl "
+        "start tollgated");
     const Cable other{7000};
     for (const std::string& address : kPeer.both()) {
       REQUIRE(web.out(Transport::tcp, address) == 0);
