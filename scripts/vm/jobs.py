@@ -63,7 +63,8 @@ def asked(options, number):
         name, _, spec = request.partition("=")
         if name.partition(".")[0] == SYSTEM_PROGRAM:
             all_turns = options.tests or options.all or number == 0
-            found = _system_jobs(build, name.partition(".")[2], spec, () if all_turns else FEWER_TURNS)
+            which = [name.partition(".")[2]] if "." in name else system_root.machines()
+            found = _system_jobs(build, which, spec, () if all_turns else FEWER_TURNS)
         else:
             found = _quick_jobs(build, name, spec, _ways(options, number, name))
         for title, program, words, environment, machine in found:
@@ -90,7 +91,7 @@ def _ways(options, number, name):
         return (None,)
     if options.matrix:
         return WAYS
-    return WAYS[number % 2::2] if options.spread or name in VERDICTS else (None,)
+    return WAYS[number % 2::2] if options.spread or (name in VERDICTS and not options.tests) else (None,)
 
 
 def _quick_jobs(build, name, spec, ways):
@@ -108,15 +109,15 @@ def _quick_jobs(build, name, spec, ways):
     return found
 
 
-def _system_jobs(build, only, spec, environment):
+def _system_jobs(build, machines, spec, environment):
     """One for each machine: the cases with its name as a tag."""
     if not runs(build / SYSTEM_PROGRAM):
         raise Unavailable(f"{build / SYSTEM_PROGRAM} is not there; build it first")
     known = system_root.machines()
-    if only and only not in known:
-        raise Unavailable(f"no machine {only}; there are {', '.join(known)}")
+    if missing := set(machines) - set(known):
+        raise Unavailable(f"no machine {', '.join(missing)}; there are {', '.join(known)}")
     return [(f"{SYSTEM_PROGRAM}.{name}", build / SYSTEM_PROGRAM, [f"[{name}]{spec}"], environment, name)
-            for name in ([only] if only else known)]
+            for name in machines]
 
 
 def runs(path):
