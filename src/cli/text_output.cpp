@@ -67,7 +67,11 @@ std::string program(const FlowEntry& flow) {
   if (!flow.process) return "";
   const ProcessEntry& process = *flow.process;
   if (!process.script.empty()) return process.script;
-  return process.path.empty() ? process.unit : process.path;
+  // Of a forwarded flow only whose it is as a whole.
+  for (const std::string* name : {&process.path, &process.container, &process.unit}) {
+    if (!name->empty()) return *name;
+  }
+  return process.cgroup;
 }
 
 std::string verdict(const FlowEntry& flow) { return flow.verdict.value_or("-"); }
@@ -97,7 +101,9 @@ std::string owners(const Status::Attribution& attribution) {
       std::ranges::count_if(attribution.programs, [](const auto& one) { return one.second.empty(); });
   return "found by " + counts(attribution.found) + "; not found: " + counts(attribution.not_found) + "; " +
          number(static_cast<std::uint64_t>(runs)) + " of " + number(attribution.programs.size()) +
-         " eBPF programs run";
+         " eBPF programs run" +
+         (attribution.lost == 0 ? ""
+                                : "; " + number(attribution.lost) + " not told of by eBPF for want of room");
 }
 
 void status(Page& page, const Status& status) {
@@ -233,7 +239,10 @@ void change(Page& page, const FlowEvent& event) {
       " " + flow.direction + " " + flow.protocol + " " + source(flow) + " > " + destination(flow);
   if (!flow.interface.empty()) rest += " " + flow.interface;
   if (flow.uid) rest += " uid " + number(*flow.uid);
-  if (flow.process) rest += " by " + flow.process->path + "[" + number(flow.process->pid) + "]";
+  if (flow.process) {
+    rest += " by " + (flow.process->path.empty() ? program(flow) : flow.process->path);
+    if (flow.process->pid != 0) rest += "[" + number(flow.process->pid) + "]";
+  }
   if (!flow.rule.empty()) rest += ", rule \"" + flow.rule + "\"";
   if (flow.old_verdict) rest += ", was " + *flow.old_verdict + " (" + flow.cause + ")";
   page.out << clock_time(flow.last_active, "%H:%M:%S") << ' ' << harmless(what) << ' '

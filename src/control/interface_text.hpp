@@ -157,7 +157,7 @@ type Process (
   app: string,
   # SHA-256 of the program, when a rule asks for it.
   sha256: string,
-  # How it is known: ebpf, sock_diag+proc, kernel.
+  # How it is known: ebpf, sock_diag+proc, kernel; of forwarded connections: netns, tap.
   source: string
 )
 

@@ -90,6 +90,7 @@ AttributionNeeds Daemon::needs() const {
   if (!attribution_) return {};
   AttributionNeeds needs = attribution_->needs();
   if (asks_for(engine_.policy(), ProcessField::sha256)) needs.proc = true;  // to read programs
+  if (config_.forward) needs.proc = true;                                   // to see who holds a tap
   return needs;
 }
 

@@ -110,8 +110,9 @@ Status Daemon::status() {
     for (const BpfProgram& program : attribution_->programs()) {
       status.attribution.programs.emplace(program.name, program.problem);
     }
-    status.attribution.found = by_name(found.found);
-    status.attribution.not_found = by_name(found.not_found);
+    const AttributionCounters forwarded = gate_->forwarded();
+    status.attribution.found = by_name(sum(found.found, forwarded.found));
+    status.attribution.not_found = by_name(sum(found.not_found, forwarded.not_found));
     status.attribution.processes = attribution_->processes();
     status.attribution.lost = attribution_->lost().images_lost + attribution_->lost().owners_lost;
   }

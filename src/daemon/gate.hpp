@@ -56,6 +56,8 @@ class Gate {
   // Whether some rule asks for the SHA-256 of programs. Owners that are known without get it then.
   void want_hashes(bool wanted);
   std::uint64_t hashes_unknown() const { return hashes_.unknown(); }
+  // How owners of forwarded flows were found.
+  AttributionCounters forwarded() const { return owners_ ? owners_->forwarded() : AttributionCounters{}; }
   // From here on packets are answered whenever the loop runs.
   void start();
   // An event that comes from elsewhere.

@@ -16,6 +16,7 @@ using boost::asio::posix::stream_descriptor;
 OwnerFinder::OwnerFinder(boost::asio::io_context& loop, Attribution& attribution, Answer later)
     : loop_{loop},
       attribution_{attribution},
+      guests_{loop, [this](const ProcessFound& found) { later_(found); }},
       later_{std::move(later)},
       events_{loop},
       images_{loop},
@@ -47,6 +48,10 @@ void OwnerFinder::wait(stream_descriptor& descriptor) {
 
 void OwnerFinder::look_up(std::span<const LookUp> asked, const Answer& now) {
   for (const LookUp& one : asked) {
+    if (one.direction == Direction::forward) {
+      if (const auto found = guests_.look_up(one)) now(*found);
+      continue;
+    }
     const Attribution::Ticket ticket = one.flow.id.value;
     if (const auto found = attribution_.look_up(one.tuple, one.direction, ticket)) {
       now({one.flow, found->process, found->why});

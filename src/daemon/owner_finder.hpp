@@ -8,6 +8,7 @@
 #include <span>
 #include <unordered_map>
 
+#include "guest_finder.hpp"
 #include "linux/attribution.hpp"
 #include "tollgate/engine/effect.hpp"
 #include "tollgate/engine/event.hpp"
@@ -27,6 +28,8 @@ class OwnerFinder {
 
   // `now` is called for each that is known at once.
   void look_up(std::span<const LookUp> asked, const Answer& now);
+  // Of forwarded flows; all others are Attribution's.
+  const AttributionCounters& forwarded() const { return guests_.counters(); }
 
  private:
   void search_soon();
@@ -36,6 +39,7 @@ class OwnerFinder {
 
   boost::asio::io_context& loop_;
   Attribution& attribution_;
+  GuestFinder guests_;
   Answer later_;
   boost::asio::posix::stream_descriptor events_;
   boost::asio::posix::stream_descriptor images_;

@@ -6,14 +6,11 @@
 
 namespace tollgate {
 
-void Engine::ask_owner(FlowIndex index, Time now, Effects& effects) {
+void Engine::ask_owner(FlowIndex index, std::uint32_t arrival, Time now, Effects& effects) {
   if (!options_.attribution) return;
   const Flow& flow = flows_.at(index);
-  if (flow.direction == Direction::forward) {
-    return owners_.set(index, {FlowOwner::State::unknown, NoProcess::not_local, nullptr});
-  }
   owners_.await(flows_.ref(index), now + options_.attribution_deadline);
-  effects.look_ups.push_back({flows_.ref(index), flow.tuple, flow.direction});
+  effects.look_ups.push_back({flows_.ref(index), flow.tuple, flow.direction, arrival});
 }
 
 void Engine::on(const ProcessFound& found, Time now, Effects& effects) {

@@ -103,9 +103,7 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
   seen.direction = entry.direction;
   seen.uid = found.uid;
   seen.reauthorize = true;
-  if (options_.attribution && entry.direction != Direction::forward) {
-    seen.process = Known<const Process*>::awaited();
-  }
+  if (options_.attribution) seen.process = Known<const Process*>::awaited();
   const Decision decision = held ? Decision{Waits{}} : decide_again(seen, now);
   // Asking keeps what is in force: an undecided connection is asked about when its next packet comes.
   const bool asks = !held && std::holds_alternative<Waits>(decision);
@@ -126,7 +124,7 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
   if (held && cause == Cause::none) {
     if (const AuthorizedSocket* socket = sockets_.find(socket_of(entry, tuple))) flow.rule = socket->rule;
   }
-  ask_owner(index, now, effects);
+  ask_owner(index, 0, now, effects);
   changed(FlowChanged::Kind::opened, index, effects);
   if (!held) {
     const Decided none{Verdict::block, Reason::asking, Stage::none, kNoRule};

@@ -140,6 +140,7 @@ std::optional<DecodedPacket> decode_packet(std::span<const std::uint8_t> message
   if (const std::uint32_t index = leaves_by_interface(*hook) ? fields.outdev : fields.indev; index != 0) {
     packet.interface = names(index);
   }
+  packet.arrival = fields.indev;
   if (fields.uid) packet.uid = *fields.uid;
   if (fields.gid) packet.gid = *fields.gid;
   packet.conntrack = fields.conntrack;

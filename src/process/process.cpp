@@ -13,6 +13,10 @@ std::string_view to_string(ProcessSource source) {
       return "sock_diag+proc";
     case ProcessSource::kernel:
       return "kernel";
+    case ProcessSource::network_namespace:
+      return "netns";
+    case ProcessSource::tap:
+      return "tap";
     case ProcessSource::count_:
       break;
   }

@@ -116,7 +116,12 @@ void add_process(Fields& fields, const Process& process) {
 
 // " by /usr/bin/curl[4711]"; the path is whatever somebody called a file.
 std::string by(const Process& process) {
-  const std::string_view path = text_of(process, ProcessField::process);
+  std::string_view path;
+  // Of a forwarded flow only its container may be known.
+  for (const ProcessField field :
+       {ProcessField::process, ProcessField::container, ProcessField::unit, ProcessField::cgroup}) {
+    if (path.empty()) path = text_of(process, field);
+  }
   std::string text = " by ";
   const bool plain = std::ranges::all_of(path, [](char c) { return c > ' ' && c != 0x7f && c != '"'; });
   text += plain ? std::string{path} : in_quotes(path);

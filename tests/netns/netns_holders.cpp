@@ -8,6 +8,7 @@
 #include <set>
 #include <sstream>
 
+#include "control_group.hpp"
 #include "scene.hpp"
 #include "web_server.hpp"
 
@@ -229,41 +230,6 @@ TEST_CASE("pings by raw sockets and by ping sockets are never somebody else's") 
   }
 }
 
-namespace {
-
-// Where the cgroup v2 hierarchy is.
-std::optional<std::string> group_root() {
-  for (const char* root : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    if (std::filesystem::exists(std::string{root} + "/cgroup.procs") &&
-        std::filesystem::exists(std::string{root} + "/cgroup.controllers"))
-      return root;
-  }
-  return std::nullopt;
-}
-
-// A group of its own, gone with its owner.
-class Group {
- public:
-  Group(const std::string& root, const std::string& below)
-      : top_{root + "/tollgate-test-" + std::to_string(::getpid())}, path_{top_ + '/' + below} {
-    std::filesystem::create_directories(path_);
-  }
-  Group(const Group&) = delete;
-  Group& operator=(const Group&) = delete;
-  ~Group() {
-    for (std::string path = path_; path.size() >= top_.size(); path.resize(path.rfind('/'))) {
-      ::rmdir(path.c_str());
-    }
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string top_;
-  std::string path_;
-};
-
-}  // namespace
-
 TEST_CASE("rules by unit, slice, cgroup and container need no more than the group") {
   TOLLGATE_NEEDS("sh", "curl");
   const auto root = group_root();
@@ -284,7 +250,7 @@ TEST_CASE("rules by unit, slice, cgroup and container need no more than the grou
   for (const std::string& lookup : kLookups) {
     for (const Case& one : cases) {
       INFO(lookup << ' ' << one.below);
-      const Group group{*root, one.below};
+      const ControlGroup group{*root, one.below};
       const Scene scene{files(only(one.fields), lookup)};
       const auto connect = [&](const std::string& before) {
         return in(scene.net.host, [&] {

@@ -15,6 +15,10 @@ class EnumCounters {
   static constexpr std::size_t kSize = static_cast<std::size_t>(Enum::count_);
   void add(Enum which, std::uint64_t amount = 1) { values_[static_cast<std::size_t>(which)] += amount; }
   std::uint64_t operator[](Enum which) const { return values_[static_cast<std::size_t>(which)]; }
+  friend EnumCounters sum(EnumCounters a, const EnumCounters& b) {
+    for (std::size_t i = 0; i < kSize; ++i) a.values_[i] += b.values_[i];
+    return a;
+  }
   std::uint64_t total() const {
     std::uint64_t sum = 0;
     for (std::uint64_t value : values_) sum += value;

@@ -86,7 +86,7 @@ struct ProcessEntry {
   std::vector<std::string> parents;       // paths, the nearest first
   std::string cgroup, unit, slice, session, container, app;
   std::string sha256;  // of the program, when a rule asks for it
-  std::string source;  // how it is known: "ebpf", "sock_diag+proc", "kernel"
+  std::string source;  // how it is known: "ebpf", "sock_diag+proc", "kernel", "netns", "tap"
 };
 
 // The texts of a ProcessEntry by field: the member that has it, null of `parent`, which has several.

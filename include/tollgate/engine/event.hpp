@@ -32,6 +32,7 @@ struct PacketQueued {
   std::span<const std::uint8_t> bytes;  // from the IP header on, as far as it was copied
   std::size_t wire_length = 0;
   std::string_view interface;  // out: output, forward; in: input, prerouting; may be empty
+  std::uint32_t arrival = 0;   // index of the interface that it came in by; 0: not known, or it did not
   Known<std::uint32_t> uid;
   Known<std::uint32_t> gid;
   // Of the conntrack entry, where the kernel told it (NFQA_CT): its original direction, its id

@@ -23,10 +23,12 @@ struct ProcessId {
 
 // How it is known who a flow belongs to.
 enum class ProcessSource : std::uint8_t {
-  none,    // it is not; NoProcess says why
-  ebpf,    // an eBPF program saw the call
-  proc,    // "sock_diag+proc": the kernel named the socket, /proc who holds it
-  kernel,  // a socket of the kernel's own
+  none,               // it is not; NoProcess says why
+  ebpf,               // an eBPF program saw the call
+  proc,               // "sock_diag+proc": the kernel named the socket, /proc who holds it
+  kernel,             // a socket of the kernel's own
+  network_namespace,  // forwarded: what the processes of the sender's network namespace have in common
+  tap,                // forwarded: who holds the tap interface of the sender
   count_,
 };
 std::string_view to_string(ProcessSource source);
@@ -34,7 +36,7 @@ std::string_view to_string(ProcessSource source);
 // Why it is not known.
 enum class NoProcess : std::uint8_t {
   not_asked,  // attribution is off, or nobody can know (a capture)
-  not_local,  // forwarded: the sender is another machine, or another network namespace
+  not_local,  // forwarded: the sender is another machine, as far as can be known
   no_socket,  // the kernel knows of no such socket, any more or ever
   no_holder,  // nobody who may be looked at holds the socket
   late,       // it was not found in time
