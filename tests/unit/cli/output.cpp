@@ -45,7 +45,9 @@ TEST_CASE("output: status") {
         "reasons    rule 80\n"
         "malformed  version 6\n"
         "log        70 records written, 7 suppressed\n"
-        "owners     found by ebpf 5; not found: not found in time 1; 1 of 2 eBPF programs run\n"
+        "owners     found by ebpf 5; not found: not found in time 1; 1 of 2 eBPF programs run; 2 not told of "
+        "by "
+        "eBPF for want of room\n"
         "           eBPF program tollgate_accept: Operation not permitted\n"
         "errors     verdict 1\n"
         "lacking    SOCK_DESTROY: programs hear of a cut by the next packet\n");

@@ -32,8 +32,10 @@ TEST_CASE("behind an address of nobody's, of this machine's own or of another ma
     return;
   }
   in_netns([] {
-    REQUIRE(run_command("ip link set lo up && ip link add d0 type dummy && ip addr add 10.0.0.1/24 dev d0 && "
-                        "ip link set d0 up && ip route add default via 10.0.0.2") == 0);
+    REQUIRE(
+        run_command(
+            "ip link set lo up && ip link add d0 type veth peer name d1 && ip addr add 10.0.0.1/24 dev d0 && "
+            "ip link set d0 up && ip route add default via 10.0.0.2") == 0);
     auto guests = Guests::open();
     REQUIRE(guests.ok());
     for (const char* address : {"10.0.0.1", "10.0.0.7", "192.0.2.1", "127.0.0.1", "::1", "2001:db8::1"}) {
