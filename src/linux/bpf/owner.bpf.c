@@ -30,17 +30,14 @@ SEC("fexit/inet_accept")
 int BPF_PROG(tollgate_accept, struct socket* listening, struct socket* accepted) {
   struct sock* const sk = accepted->sk;
   if (!sk) return 0;
-  const struct tollgate_owner owner =
-      current_owner(bpf_get_socket_cookie(sk), network_of(sk), is_kernels(sk));
-  put_owner(&owner);
+  use_socket(bpf_get_socket_cookie(sk), network_of(sk), is_kernels(sk));
   return 0;
 }
 
 // A connected UDP (or ping) socket has its addresses and ports once this has returned.
 static __always_inline int on_datagram_connected(struct sock* sk) {
   const struct tollgate_flow_key key = socket_key(sk);
-  const struct tollgate_owner owner = current_owner(bpf_get_socket_cookie(sk), key.network, is_kernels(sk));
-  put_owner(&owner);
+  const struct tollgate_owner owner = use_socket(bpf_get_socket_cookie(sk), key.network, is_kernels(sk));
   put_flow(&key, &owner);
   return 0;
 }
@@ -63,8 +60,7 @@ static __always_inline void on_packet(struct sk_buff* skb, struct tollgate_flow_
     if (echo) key->local_port = (__u16)(header[4] << 8 | header[5]);
   }
   key->network = network_of(sk);
-  const struct tollgate_owner owner = current_owner(bpf_get_socket_cookie(sk), key->network, 0);
-  put_owner(&owner);
+  const struct tollgate_owner owner = use_socket(bpf_get_socket_cookie(sk), key->network, 0);
   put_flow(key, &owner);
 }
 
@@ -98,17 +94,17 @@ int BPF_PROG(tollgate_packet6, struct sock* sk, void* queue, void* cork, void* c
 
 // ---- Cgroup hooks --------------------------------------------------------------------------------
 
+// A TCP socket is of nobody's interest before it connects, is bound or listens.
 SEC("cgroup/sock_create")
 int tollgate_create(struct bpf_sock* ctx) {
-  const struct tollgate_owner owner = current_owner(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), 0);
-  put_owner(&owner);
+  if (ctx->protocol == IPPROTO_TCP) return 1;
+  use_socket(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), 0);
   return 1;
 }
 
 static __always_inline int on_bind(struct bpf_sock* ctx) {
-  const struct tollgate_owner owner = current_owner(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx),
-                                                    is_kernels((struct sock*)(void*)ctx));
-  put_owner(&owner);
+  use_socket(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx),
+             is_kernels((struct sock*)(void*)ctx));
   return 1;
 }
 
@@ -136,8 +132,7 @@ int tollgate_release(struct bpf_sock* ctx) {
 }
 
 static __always_inline int on_connect(struct bpf_sock_addr* ctx) {
-  const struct tollgate_owner owner = current_owner(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), 0);
-  put_owner(&owner);
+  use_socket(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), 0);
   return 1;
 }
 
@@ -161,8 +156,7 @@ static __always_inline void on_datagram(struct bpf_sock_addr* ctx, struct tollga
     known->when = bpf_ktime_get_ns();
     return;
   }
-  const struct tollgate_owner owner = current_owner(bpf_get_socket_cookie(ctx), key->network, 0);
-  put_owner(&owner);
+  const struct tollgate_owner owner = use_socket(bpf_get_socket_cookie(ctx), key->network, 0);
   put_flow(key, &owner);
 }
 
@@ -220,10 +214,7 @@ static __always_inline struct tollgate_flow_key tcp_key(struct bpf_sock_ops* ctx
 SEC("sockops")
 int tollgate_tcp(struct bpf_sock_ops* ctx) {
   if (ctx->op != BPF_SOCK_OPS_TCP_CONNECT_CB && ctx->op != BPF_SOCK_OPS_TCP_LISTEN_CB) return 1;
-  const struct tollgate_owner owner = current_owner(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), 0);
-  // The kernel's own sockets are known by their creation (bind, or nobody's); a thread of the kernel
-  // tells by itself.
-  put_owner(&owner);
+  const struct tollgate_owner owner = use_socket(bpf_get_socket_cookie(ctx), bpf_get_netns_cookie(ctx), 0);
   if (ctx->op == BPF_SOCK_OPS_TCP_CONNECT_CB) {
     const struct tollgate_flow_key key = tcp_key(ctx);
     put_flow(&key, &owner);
@@ -251,8 +242,6 @@ int tollgate_holders(struct bpf_iter__task_file* ctx) {
       .process = key_of(task),
       .cookie = cookie,
       .network = network_of(sk),
-      .uid = BPF_CORE_READ(task, cred, euid.val),
-      .gid = BPF_CORE_READ(task, cred, egid.val),
       .holders = 1,
   };
   const struct tollgate_owner* const known = bpf_map_lookup_elem(&owners, &cookie);

@@ -26,8 +26,6 @@ struct tollgate_owner {
   __u64 cookie;   // of the socket
   __u64 network;  // cookie of its network namespace
   __u64 when;     // nanoseconds since boot (CLOCK_MONOTONIC): what came later is more true
-  __u32 uid;      // effective
-  __u32 gid;
   __u8 kernel;   // the kernel's own socket, or a thread of the kernel
   __u8 holders;  // found when the daemon started, and held by so many processes; 0: seen in use
   __u8 closed;   // the socket is, for what UDP says of it

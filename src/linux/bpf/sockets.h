@@ -15,21 +15,6 @@
 #define AF_INET 2
 #define AF_INET6 10
 
-static __always_inline struct tollgate_owner current_owner(__u64 cookie, __u64 network, int kernel_socket) {
-  struct task_struct* const task = (void*)bpf_get_current_task();
-  tell_with_ancestors(task);
-  struct tollgate_owner owner = {
-      .process = key_of(task),
-      .cookie = cookie,
-      .network = network,
-      .when = bpf_ktime_get_ns(),
-      .uid = BPF_CORE_READ(task, cred, euid.val),
-      .gid = BPF_CORE_READ(task, cred, egid.val),
-      .kernel = kernel_socket || (BPF_CORE_READ(task, flags) & PF_KTHREAD) != 0,
-  };
-  return owner;
-}
-
 static __always_inline int same_process(const struct tollgate_process_key* a,
                                         const struct tollgate_process_key* b) {
   return a->start == b->start && a->pid == b->pid && a->exec == b->exec;
@@ -37,6 +22,27 @@ static __always_inline int same_process(const struct tollgate_process_key* a,
 
 static __always_inline void put_owner(const struct tollgate_owner* owner) {
   if (bpf_map_update_elem(&owners, &owner->cookie, owner, BPF_ANY) != 0) count(TOLLGATE_OWNERS_LOST);
+}
+
+// Writes down that the current process uses the socket, and returns it. Most uses of a socket come from
+// the process that used it before: then only the time is new.
+static __always_inline struct tollgate_owner use_socket(__u64 cookie, __u64 network, int kernel_socket) {
+  struct task_struct* const task = (void*)bpf_get_current_task();
+  struct tollgate_owner owner = {
+      .process = key_of(task),
+      .cookie = cookie,
+      .network = network,
+      .when = bpf_ktime_get_ns(),
+  };
+  struct tollgate_owner* const known = bpf_map_lookup_elem(&owners, &cookie);
+  if (known && known->holders == 0 && same_process(&known->process, &owner.process)) {
+    known->when = owner.when;
+    return *known;
+  }
+  tell_with_ancestors(task);
+  owner.kernel = kernel_socket || (BPF_CORE_READ(task, flags) & PF_KTHREAD) != 0;
+  put_owner(&owner);
+  return owner;
 }
 
 static __always_inline void put_flow(const struct tollgate_flow_key* key,
