@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "linux/ruleset_apply.hpp"
+#include "linux/spare_memory.hpp"
 #include "linux/system_sources.hpp"
 #include "privileges.hpp"
 #include "tollgate/control/flow_entry.hpp"
@@ -166,6 +167,8 @@ void Daemon::on_adopted(bool whole) {
       plural(engine_.policy().rules().size(), "rule") + ", backend " +
       std::string{config_.ruleset == RulesetHandling::none ? "none" : to_string(backend_)} + ", mark path " +
       std::string{to_string(queue_->mark_path())};
+  // The policy's text, the kernel's types, the answers about sockets: read once.
+  return_spare_memory();
   log_.message(LogLevel::info, "ready: " + summary);
   service_manager_.ready(summary);
 }

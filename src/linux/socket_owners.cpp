@@ -18,11 +18,8 @@
 #include <string_view>
 #include <utility>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include "netlink_socket.hpp"
+#include "spare_memory.hpp"
 
 // The object that clang made of bpf/owner.bpf.c (owner_object.S).
 extern "C" {
@@ -109,7 +106,7 @@ class LoadedOwners final : public SocketOwners {
   std::optional<tollgate_owner> by_cookie(std::uint64_t cookie) const override;
   void receive(const std::function<void(const tollgate_image&)>& each) override;
   int fd() const override { return ring_buffer__epoll_fd(ring_.get()); }
-  void forget(const tollgate_process_key& process) override { bpf_map_delete_elem(told_, &process); }
+  void forget(const tollgate_process_key& process) override { bpf_map_delete_elem(told_.get(), &process); }
   SocketOwnersCounters counters() const override;
 
  private:
@@ -118,16 +115,17 @@ class LoadedOwners final : public SocketOwners {
   void attach(bpf_program* program);
   void look_at_open_sockets(bpf_program* program);
   void refuse(const std::string& name, int error);
-  std::optional<std::string> find_maps();
+  Result<FileDescriptor, std::string> map(const char* name) const;
+  std::optional<std::string> keep_maps();
   std::optional<tollgate_owner> find(const tollgate_flow_key& key) const;
   static int on_image(void* self, void* data, std::size_t size);
 
-  Object object_{nullptr, &bpf_object__close};
+  Object object_{nullptr, &bpf_object__close};  // while programs are loaded and attached
   FileDescriptor cgroup_;
   std::vector<Link> links_;
+  FileDescriptor owners_, flows_, told_, counters_, images_;
   Ring ring_{nullptr, &ring_buffer__free};
   std::vector<BpfProgram> programs_;
-  int owners_ = -1, flows_ = -1, told_ = -1, counters_ = -1;
   const std::function<void(const tollgate_image&)>* each_ = nullptr;
   bool sees_closing_ = false;  // tollgate_release runs
 };
@@ -173,14 +171,24 @@ std::optional<std::string> LoadedOwners::load() {
   return std::nullopt;
 }
 
-std::optional<std::string> LoadedOwners::find_maps() {
-  for (const auto& [name, fd] : {std::pair{"owners", &owners_}, std::pair{"flows", &flows_},
-                                 std::pair{"told", &told_}, std::pair{"counters", &counters_}}) {
-    *fd = bpf_object__find_map_fd_by_name(object_.get(), name);
-    if (*fd < 0) return std::string{"the eBPF object has no map "} + name;
+// Of our own: it outlives the object.
+Result<FileDescriptor, std::string> LoadedOwners::map(const char* name) const {
+  const int fd = bpf_object__find_map_fd_by_name(object_.get(), name);
+  if (fd < 0) return std::string{"the eBPF object has no map "} + name;
+  FileDescriptor ours{::fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+  if (!ours.valid()) return std::string{"a map of the eBPF programs: "} + error_text(errno);
+  return ours;
+}
+
+std::optional<std::string> LoadedOwners::keep_maps() {
+  for (const auto& [name, kept] : {std::pair{"owners", &owners_}, std::pair{"flows", &flows_},
+                                   std::pair{"told", &told_}, std::pair{"counters", &counters_},
+                                   std::pair{"images", &images_}}) {
+    auto found = map(name);
+    if (!found) return found.error();
+    *kept = std::move(found.value());
   }
-  const int images = bpf_object__find_map_fd_by_name(object_.get(), "images");
-  ring_.reset(ring_buffer__new(images, &LoadedOwners::on_image, this, nullptr));
+  ring_.reset(ring_buffer__new(images_.get(), &LoadedOwners::on_image, this, nullptr));
   if (!ring_) return "the ring of the eBPF programs: " + error_text(errno);
   return std::nullopt;
 }
@@ -209,7 +217,7 @@ std::optional<std::string> LoadedOwners::start() {
   cgroup_ = FileDescriptor{::open(root->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (!cgroup_.valid()) return *root + ": " + error_text(errno);
   if (auto problem = load()) return problem;
-  if (auto problem = find_maps()) return problem;
+  if (auto problem = keep_maps()) return problem;
   // First those that see what happens from now on: nothing is used unseen in between.
   bpf_program* iterator = nullptr;
   for_each_program(object_.get(), [&](bpf_program* program) {
@@ -224,12 +232,13 @@ std::optional<std::string> LoadedOwners::start() {
   sees_closing_ = release != programs_.end() && release->problem.empty();
   if (links_.empty()) return "the kernel refuses every program: " + programs_.front().problem;
   if (iterator != nullptr) look_at_open_sockets(iterator);
+  object_.reset();  // links and maps are what keeps the programs
   return std::nullopt;
 }
 
 std::optional<tollgate_owner> LoadedOwners::find(const tollgate_flow_key& key) const {
   tollgate_owner owner{};
-  if (bpf_map_lookup_elem(flows_, &key, &owner) != 0) return std::nullopt;
+  if (bpf_map_lookup_elem(flows_.get(), &key, &owner) != 0) return std::nullopt;
   return owner;
 }
 
@@ -257,7 +266,7 @@ std::optional<tollgate_owner> LoadedOwners::by_tuple(const FiveTuple& local, std
 
 std::optional<tollgate_owner> LoadedOwners::by_cookie(std::uint64_t cookie) const {
   tollgate_owner owner{};
-  if (bpf_map_lookup_elem(owners_, &cookie, &owner) != 0) return std::nullopt;
+  if (bpf_map_lookup_elem(owners_.get(), &cookie, &owner) != 0) return std::nullopt;
   return owner;
 }
 
@@ -275,7 +284,7 @@ void LoadedOwners::receive(const std::function<void(const tollgate_image&)>& eac
 
 SocketOwnersCounters LoadedOwners::counters() const {
   std::array<std::uint64_t, TOLLGATE_BPF_COUNTERS> values{};
-  for (std::uint32_t i = 0; i < values.size(); ++i) bpf_map_lookup_elem(counters_, &i, &values[i]);
+  for (std::uint32_t i = 0; i < values.size(); ++i) bpf_map_lookup_elem(counters_.get(), &i, &values[i]);
   return {values[TOLLGATE_IMAGES_LOST], values[TOLLGATE_OWNERS_LOST]};
 }
 
@@ -293,10 +302,7 @@ std::uint64_t SocketOwners::network() {
 Result<std::unique_ptr<SocketOwners>, std::string> SocketOwners::open() {
   auto owners = std::make_unique<LoadedOwners>();
   std::optional<std::string> problem = owners->start();
-#ifdef __GLIBC__
-  // libbpf read the kernel's types, some megabytes, once for each try, and has no use for them any more.
-  ::malloc_trim(0);
-#endif
+  return_spare_memory();  // libbpf read the kernel's types, some megabytes, once for each try
   if (problem) return *problem;
   return std::unique_ptr<SocketOwners>{std::move(owners)};
 }

@@ -24,8 +24,8 @@ struct {
   __type(value, struct tollgate_owner);
 } flows SEC(".maps");
 
-// Room for some 430 programs. Whoever maps a ring has it twice in its address space.
-#define RING_BYTES (1 << 20)
+// Room for some 200 programs. Whoever maps a ring has it in its memory, twice in its address space.
+#define RING_BYTES (1 << 19)
 
 // The programs that `images` was told of, each with the cgroup that it was in.
 #define TOLD_WITHOUT_COMMAND ((__u64)1 << 63)
