@@ -53,7 +53,7 @@ void OwnerFinder::look_up(std::span<const LookUp> asked, const Answer& now) {
       continue;
     }
     const Attribution::Ticket ticket = one.flow.id.value;
-    if (const auto found = attribution_.look_up(one.tuple, one.direction, ticket)) {
+    if (const auto found = attribution_.look_up(one, ticket)) {
       now({one.flow, found->process, found->why});
     } else {
       searched_[ticket] = one.flow;

@@ -10,7 +10,8 @@ void Engine::ask_owner(FlowIndex index, std::uint32_t arrival, Time now, Effects
   if (!options_.attribution) return;
   const Flow& flow = flows_.at(index);
   owners_.await(flows_.ref(index), now + options_.attribution_deadline);
-  effects.look_ups.push_back({flows_.ref(index), flow.tuple, flow.direction, arrival});
+  effects.look_ups.push_back(
+      {flows_.ref(index), flow.tuple, flow.direction, flows_.detail(index).socket, arrival});
 }
 
 void Engine::on(const ProcessFound& found, Time now, Effects& effects) {

@@ -38,7 +38,7 @@ class Attributor final : public Attribution {
     return owners_ ? owners_->programs() : std::vector<BpfProgram>{};
   }
   const std::vector<std::string>& problems() const override { return problems_; }
-  std::optional<Attributed> look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) override;
+  std::optional<Attributed> look_up(const LookUp& flow, Ticket ticket) override;
   bool can_wait() const override { return owners_ != nullptr; }
   Left turn(const std::function<void(Ticket, const Attributed&)>& done) override;
   int events_fd() const override { return events_ ? events_->fd() : -1; }
@@ -60,6 +60,7 @@ class Attributor final : public Attribution {
   std::optional<SocketEntry> socket_of(const FiveTuple& local, Direction direction);
   std::optional<Attributed> by_owner(const tollgate_owner& owner);
   bool superseded(const FiveTuple& local, const tollgate_owner& owner);
+  std::optional<Attributed> by_cookie(std::uint64_t cookie);
   void on_event(const ProcessEvent& event);
   void receive_events();
   std::optional<Process> read_holder(std::uint32_t pid, std::uint64_t inode) const;
@@ -205,6 +206,12 @@ std::optional<Attributed> Attributor::by_owner(const tollgate_owner& owner) {
   return found(keep(std::move(*read)));
 }
 
+std::optional<Attributed> Attributor::by_cookie(std::uint64_t cookie) {
+  if (!owners_) return std::nullopt;
+  const auto owner = owners_->by_cookie(cookie);
+  return owner ? by_owner(*owner) : std::nullopt;
+}
+
 // What is read is of the holder if it holds the socket afterwards and began when it did before.
 std::optional<Process> Attributor::read_holder(std::uint32_t pid, std::uint64_t inode) const {
   const std::optional<ProcessId> before = process_id(pid);
@@ -243,9 +250,14 @@ bool Attributor::superseded(const FiveTuple& local, const tollgate_owner& owner)
   return !now || now->when > owner.when;
 }
 
-std::optional<Attributed> Attributor::look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) {
+std::optional<Attributed> Attributor::look_up(const LookUp& flow, Ticket ticket) {
+  const Direction direction = flow.direction;
   if (direction == Direction::forward) return not_found(NoProcess::not_local);
-  const FiveTuple local = direction == Direction::inbound ? tuple.reversed() : tuple;
+  const FiveTuple local = direction == Direction::inbound ? flow.tuple.reversed() : flow.tuple;
+  // 0. Nothing has to be found out about the socket.
+  if (flow.socket != 0) {
+    if (auto answer = by_cookie(flow.socket)) return answer;
+  }
   // 1. Whoever opened it was seen in the act.
   if (owners_ && direction == Direction::outbound) {
     const auto owner = owners_->by_tuple(local, network_);
@@ -255,10 +267,8 @@ std::optional<Attributed> Attributor::look_up(const FiveTuple& tuple, Direction 
   }
   // 2. The kernel knows the socket, and somebody was seen using it.
   const std::optional<SocketEntry> socket = socket_of(local, direction);
-  if (owners_ && socket) {
-    if (const auto owner = owners_->by_cookie(socket->cookie)) {
-      if (auto answer = by_owner(*owner)) return answer;
-    }
+  if (socket) {
+    if (auto answer = by_cookie(socket->cookie)) return answer;
   }
   if (!socket) {
     // 3. It was closed between the two questions, and its owner written down as it was.

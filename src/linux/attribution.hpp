@@ -14,6 +14,7 @@
 #include "linux/socket_holders.hpp"
 #include "linux/socket_owners.hpp"
 #include "tollgate/base/counters.hpp"
+#include "tollgate/engine/effect.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/process/process.hpp"
@@ -57,10 +58,9 @@ class Attribution {
   // In words, for the log and `status`: "eBPF: …".
   virtual const std::vector<std::string>& problems() const = 0;
 
-  // `tuple` in the flow's direction. Nearly always known at once; when it is not, `done` of a later
-  // turn() names the ticket.
+  // Nearly always known at once; when it is not, `done` of a later turn() names the ticket.
   using Ticket = std::uint64_t;
-  virtual std::optional<Attributed> look_up(const FiveTuple& tuple, Direction direction, Ticket ticket) = 0;
+  virtual std::optional<Attributed> look_up(const LookUp& flow, Ticket ticket) = 0;
   // What was seen stays known for a while after its socket and its process are gone: a look-up may come
   // after whatever lets the program go on. Otherwise it is better done before.
   virtual bool can_wait() const = 0;

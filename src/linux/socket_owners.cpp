@@ -87,6 +87,11 @@ bool wants_cgroup(const bpf_program* program) {
          type == BPF_PROG_TYPE_SOCK_OPS;
 }
 
+// Sees what two others see cheaper, where the kernel has those.
+bool is_second_choice(const bpf_program* program) {
+  return bpf_program__type(program) == BPF_PROG_TYPE_SOCK_OPS;
+}
+
 bool is_iterator(const bpf_program* program) {
   return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
 }
@@ -113,6 +118,7 @@ class LoadedOwners final : public SocketOwners {
   std::optional<std::string> load();
   bool load_once(int& error);
   void attach(bpf_program* program);
+  void attach_second_choice(bpf_program* program);
   void look_at_open_sockets(bpf_program* program);
   void refuse(const std::string& name, int error);
   Result<FileDescriptor, std::string> map(const char* name) const;
@@ -200,6 +206,14 @@ void LoadedOwners::attach(bpf_program* program) {
   links_.emplace_back(link, &bpf_link__destroy);
 }
 
+void LoadedOwners::attach_second_choice(bpf_program* program) {
+  const bool first_choices_run = std::ranges::all_of(programs_, [](const BpfProgram& one) {
+    return one.problem.empty() || (one.name != "tollgate_tcp_connect" && one.name != "tollgate_tcp_listen");
+  });
+  if (!first_choices_run) return attach(program);
+  std::erase_if(programs_, [&](const BpfProgram& one) { return one.name == name_of(program); });
+}
+
 // The iterator runs when it is read, and prints nothing.
 void LoadedOwners::look_at_open_sockets(bpf_program* program) {
   const Link link{bpf_program__attach_iter(program, nullptr), &bpf_link__destroy};
@@ -220,14 +234,18 @@ std::optional<std::string> LoadedOwners::start() {
   if (auto problem = keep_maps()) return problem;
   // First those that see what happens from now on: nothing is used unseen in between.
   bpf_program* iterator = nullptr;
+  bpf_program* second_choice = nullptr;
   for_each_program(object_.get(), [&](bpf_program* program) {
     if (bpf_program__fd(program) < 0) return;
     if (is_iterator(program)) {
       iterator = program;
+    } else if (is_second_choice(program)) {
+      second_choice = program;
     } else {
       attach(program);
     }
   });
+  if (second_choice != nullptr) attach_second_choice(second_choice);
   const auto release = std::ranges::find(programs_, "tollgate_release", &BpfProgram::name);
   sees_closing_ = release != programs_.end() && release->problem.empty();
   if (links_.empty()) return "the kernel refuses every program: " + programs_.front().problem;

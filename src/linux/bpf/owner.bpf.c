@@ -34,6 +34,21 @@ int BPF_PROG(tollgate_accept, struct socket* listening, struct socket* accepted)
   return 0;
 }
 
+// Right before the SYN is sent, in the context of whoever connects: the socket knows both its ends.
+SEC("fentry/tcp_connect")
+int BPF_PROG(tollgate_tcp_connect, struct sock* sk) {
+  const struct tollgate_flow_key key = socket_key(sk);
+  const struct tollgate_owner owner = use_socket(bpf_get_socket_cookie(sk), key.network, is_kernels(sk));
+  put_flow(&key, &owner);
+  return 0;
+}
+
+SEC("fentry/inet_csk_listen_start")
+int BPF_PROG(tollgate_tcp_listen, struct sock* sk) {
+  use_socket(bpf_get_socket_cookie(sk), network_of(sk), is_kernels(sk));
+  return 0;
+}
+
 // A connected UDP (or ping) socket has its addresses and ports once this has returned.
 static __always_inline int on_datagram_connected(struct sock* sk) {
   const struct tollgate_flow_key key = socket_key(sk);
@@ -210,6 +225,7 @@ static __always_inline struct tollgate_flow_key tcp_key(struct bpf_sock_ops* ctx
   return key;
 }
 
+// For kernels without fentry: it is called nine times for a connection, most of them for nothing.
 // Right before the SYN is sent, and right after listen(2): in the context of whoever does it.
 SEC("sockops")
 int tollgate_tcp(struct bpf_sock_ops* ctx) {
