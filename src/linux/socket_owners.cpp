@@ -187,9 +187,9 @@ Result<FileDescriptor, std::string> LoadedOwners::map(const char* name) const {
 }
 
 std::optional<std::string> LoadedOwners::keep_maps() {
-  for (const auto& [name, kept] : {std::pair{"owners", &owners_}, std::pair{"flows", &flows_},
-                                   std::pair{"told", &told_}, std::pair{"counters", &counters_},
-                                   std::pair{"images", &images_}}) {
+  for (const auto& [name, kept] :
+       {std::pair{"owners", &owners_}, std::pair{"flows", &flows_}, std::pair{"told", &told_},
+        std::pair{"counters", &counters_}, std::pair{"images", &images_}}) {
     auto found = map(name);
     if (!found) return found.error();
     *kept = std::move(found.value());

@@ -40,7 +40,8 @@ FlowTable& million() {
     static HugePageMemory memory;  // as in the daemon
     auto filled = std::make_unique<FlowTable>(limits(), &memory);
     for (std::uint32_t n = 0; n < kMillion; ++n) {
-      filled->insert(FlowKey{numbered(n)}, numbered(n), Direction::outbound, Time{std::chrono::milliseconds{n}}, [](auto&&...) {});
+      filled->insert(FlowKey{numbered(n)}, numbered(n), Direction::outbound,
+                     Time{std::chrono::milliseconds{n}}, [](auto&&...) {});
     }
     return filled;
   }();
