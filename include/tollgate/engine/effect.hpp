@@ -78,7 +78,7 @@ struct LookUp {
   FlowRef flow;
   FiveTuple tuple;  // in the flow's direction
   Direction direction = Direction::outbound;
-  std::uint64_t socket = 0;  // cookie of its local socket; 0: not known
+  std::uint64_t socket = 0;   // cookie of its local socket; 0: not known
   std::uint32_t arrival = 0;  // forwarded: index of the interface that its source is behind; 0: not known
   friend bool operator==(const LookUp&, const LookUp&) = default;
 };
