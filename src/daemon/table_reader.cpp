@@ -124,14 +124,13 @@ void TableReader::slice_with(const Deliver& deliver) {
 }
 
 ConntrackSeen TableReader::seen(const ConntrackEntry& entry) {
-  ConntrackSeen seen{entry, {}, 0};
+  ConntrackSeen seen{entry, {}, {}};
   if (!at_start_) return seen;
   const std::optional<FiveTuple> tuple = local_end_first(entry);
   if (!tuple || (tuple->protocol != Protocol::tcp && tuple->protocol != Protocol::udp)) return seen;
-  if (const auto socket = parts_.sockets.find(*tuple)) {
-    seen.uid = socket->uid;
-    seen.socket = socket->cookie;
-  }
+  const auto socket = parts_.sockets.find(*tuple);
+  if (socket) seen.uid = socket->uid;
+  seen.socket = socket ? socket->cookie : 0;
   return seen;
 }
 

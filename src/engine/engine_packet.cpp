@@ -240,7 +240,8 @@ FlowIndex Engine::open_for(const Context& context, const FlowKey& key) {
   // A packet against the flow's direction says nothing about the socket that began it.
   flow.uid = known_or(context.queued.uid, kNoOwner);
   flow.gid = known_or(context.queued.gid, kNoOwner);
-  ask_owner(index, context.queued.reply ? 0 : context.queued.arrival, context.now, context.effects);
+  ask_owner(index, context.queued.reply ? 0 : context.queued.arrival, std::nullopt, context.now,
+            context.effects);
   changed(FlowChanged::Kind::opened, index, context.effects);
   return index;
 }

@@ -116,7 +116,7 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
   flow.picked_up = true;
   learn(index, entry, now);
   if (found.uid.is_known()) flow.uid = *found.uid;
-  flows_.detail(index).socket = found.socket;
+  flows_.detail(index).socket = found.socket.value_or(0);
   if (held) flow.state = FlowState::active;
   flow.reason = Reason::cached;
   flow.generation = generation_;
@@ -124,7 +124,7 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
   if (held && cause == Cause::none) {
     if (const AuthorizedSocket* socket = sockets_.find(socket_of(entry, tuple))) flow.rule = socket->rule;
   }
-  ask_owner(index, 0, now, effects);
+  ask_owner(index, 0, found.socket, now, effects);
   changed(FlowChanged::Kind::opened, index, effects);
   if (!held) {
     const Decided none{Verdict::block, Reason::asking, Stage::none, kNoRule};

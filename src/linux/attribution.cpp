@@ -255,8 +255,8 @@ std::optional<Attributed> Attributor::look_up(const LookUp& flow, Ticket ticket)
   if (direction == Direction::forward) return not_found(NoProcess::not_local);
   const FiveTuple local = direction == Direction::inbound ? flow.tuple.reversed() : flow.tuple;
   // 0. Nothing has to be found out about the socket.
-  if (flow.socket != 0) {
-    if (auto answer = by_cookie(flow.socket)) return answer;
+  if (flow.socket && *flow.socket != 0) {
+    if (auto answer = by_cookie(*flow.socket)) return answer;
   }
   // 1. Whoever opened it was seen in the act.
   if (owners_ && direction == Direction::outbound) {
@@ -266,6 +266,7 @@ std::optional<Attributed> Attributor::look_up(const LookUp& flow, Ticket ticket)
     }
   }
   // 2. The kernel knows the socket, and somebody was seen using it.
+  if (direction == Direction::outbound && flow.socket == 0) return not_found(NoProcess::no_socket);
   const std::optional<SocketEntry> socket = socket_of(local, direction);
   if (socket) {
     if (auto answer = by_cookie(socket->cookie)) return answer;

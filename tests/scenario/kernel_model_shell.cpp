@@ -113,7 +113,7 @@ void KernelModel::read_on(std::size_t entries) {
     const bool there = entry != nullptr && entry->id == reading_->front().id;
     const ConntrackEntry said = there ? told(*entry) : ConntrackEntry{};
     reading_->pop_front();
-    if (there) tell(ConntrackSeen{said, {}, 0});
+    if (there) tell(ConntrackSeen{said, {}, {}});
   }
   if (!reading_->empty()) return;
   reading_.reset();

@@ -134,7 +134,7 @@ class World {
     entry.reply = entry.original.reversed();
     entry.mark = FlowMark::accept;
     checker_.handle(ResyncBegan{}, now_);
-    checker_.handle(ConntrackSeen{entry, {}, 0}, now_);
+    checker_.handle(ConntrackSeen{entry, {}, {}}, now_);
     checker_.handle(ResyncEnded{pick(4) == 0}, now_);
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "tollgate/base/ids.hpp"
@@ -78,7 +79,8 @@ struct LookUp {
   FlowRef flow;
   FiveTuple tuple;  // in the flow's direction
   Direction direction = Direction::outbound;
-  std::uint64_t socket = 0;   // cookie of its local socket; 0: not known
+  // Cookie of its local socket, where somebody looked; 0: it has none (any more).
+  std::optional<std::uint64_t> socket = std::nullopt;
   std::uint32_t arrival = 0;  // forwarded: index of the interface that its source is behind; 0: not known
   friend bool operator==(const LookUp&, const LookUp&) = default;
 };

@@ -141,7 +141,8 @@ class Engine {
   void on(const TimePassed& passed, Time now, Effects& effects);
 
   // Whose a flow is, in engine_owner.cpp.
-  void ask_owner(FlowIndex index, std::uint32_t arrival, Time now, Effects& effects);
+  void ask_owner(FlowIndex index, std::uint32_t arrival, std::optional<std::uint64_t> socket, Time now,
+                 Effects& effects);
   void own(FlowIndex index, FlowOwner owner, Time now, Effects& effects);
   void give_up_owners(Time now, Effects& effects);
   void tell(FlowIndex index, Record entry, Effects& effects);

@@ -92,7 +92,7 @@ struct ConntrackSeen {
   ConntrackEntry entry;
   // What the socket tables said of its local end, where somebody looked: at start.
   Known<std::uint32_t> uid;
-  std::uint64_t socket = 0;  // cookie; 0: not known
+  std::optional<std::uint64_t> socket;  // cookie; 0: it has none (any more)
 };
 struct ResyncEnded {
   bool whole = true;
