@@ -11,8 +11,7 @@ void Engine::ask_owner(FlowIndex index, std::uint32_t arrival, std::optional<std
   if (!options_.attribution) return;
   const Flow& flow = flows_.at(index);
   owners_.await(flows_.ref(index), now + options_.attribution_deadline);
-  effects.look_ups.push_back(
-      {flows_.ref(index), flow.tuple, flow.direction, socket, arrival});
+  effects.look_ups.push_back({flows_.ref(index), flow.tuple, flow.direction, socket, arrival});
 }
 
 void Engine::on(const ProcessFound& found, Time now, Effects& effects) {

@@ -35,7 +35,8 @@ struct Request {
   nlmsghdr* header = nullptr;
 
   template <class Body>
-  Request(std::uint16_t type, const Body& body) : header{mnl_nlmsg_put_header(bytes.data())} {
+  Request(std::uint16_t type, const Body& body) {
+    header = mnl_nlmsg_put_header(bytes.data());
     header->nlmsg_type = type;
     header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
     *static_cast<Body*>(mnl_nlmsg_put_extra_header(header, sizeof(Body))) = body;

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 
@@ -271,6 +272,11 @@ TEST_CASE("programs that send one datagram and end at once: none wrong, and with
     if (lookup == "auto" && !ebpf) WARN("skipped: no eBPF here");
     const auto senders = send_and_end(scene, kFirst, kCount);
     wait_until("the last datagram", [&] { return scene.daemon.received() >= kCount; });
+    wait_until("what is known of each", [&] {
+      return std::ranges::all_of(scene.daemon.flows(), [](const FlowEntry& flow) {
+        return flow.process || !flow.process_unknown.empty();
+      });
+    });
     int seen = 0, unnamed = 0, wrong = 0;
     for (const FlowEntry& flow : scene.daemon.flows()) {
       const auto sender = senders.find(flow.destination_port);
