@@ -13,7 +13,7 @@ using boost::asio::posix::stream_descriptor;
 
 Doorbell::Doorbell(boost::asio::io_context& loop, int socket, std::chrono::milliseconds rest,
                    std::function<Left()> look)
-    : loop_{loop}, socket_{socket}, rest_{rest}, look_{std::move(look)}, bell_{loop}, timer_{loop} {
+    : socket_{socket}, rest_{rest}, look_{std::move(look)}, bell_{loop}, timer_{loop} {
   const int bell = ::epoll_create1(EPOLL_CLOEXEC);
   if (bell < 0) throw std::system_error{errno, std::generic_category(), "epoll_create1"};
   bell_.assign(bell);

@@ -31,7 +31,6 @@ class Doorbell {
   void look();
   void arm(int operation);
 
-  boost::asio::io_context& loop_;
   int socket_;
   std::chrono::milliseconds rest_;
   std::function<Left()> look_;
