@@ -46,6 +46,7 @@ std::string our_program(const std::string& name) {
 
 DaemonUnderTest::DaemonUnderTest(const NetworkNamespace& where, const DaemonFiles& files, Start when)
     : where_{where}, failures_before_{std::uncaught_exceptions()} {
+  options_.beside_us = files.beside_us;
   files_.write("tollgate.toml", config_text(files));
   write_policy(files.policy);
   if (when == Start::now) start();
@@ -61,7 +62,7 @@ std::vector<std::string> DaemonUnderTest::command() const {
 
 void DaemonUnderTest::start() {
   if (process_) earlier_log_ += process_->errors();
-  in(where_, [&] { process_.emplace(command()); });
+  in(where_, [&] { process_.emplace(command(), options_); });
   wait_until("the daemon's start", [&] {
     if (!process_->running()) throw std::runtime_error{"tollgated ended: " + process_->errors()};
     if (process_->errors().find("ready: ") == std::string::npos) return false;  // what lives is being read

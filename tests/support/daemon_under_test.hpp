@@ -19,6 +19,7 @@ struct DaemonFiles {
   std::string policy;
   std::string keys = {};    // top level lines of tollgate.toml
   std::string tables = {};  // what follows them
+  bool beside_us = false;   // SpawnOptions::beside_us
 };
 
 // Where our programs are: TOLLGATE_BIN_DIR, or beside the test program.
@@ -68,6 +69,7 @@ class DaemonUnderTest {
   std::vector<std::string> command() const;
   const NetworkNamespace& where_;
   TemporaryDirectory files_;
+  SpawnOptions options_;
   std::optional<Process> process_;
   std::string earlier_log_;  // of runs that have ended
   int failures_before_;

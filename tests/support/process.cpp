@@ -139,7 +139,7 @@ Process::Process(std::vector<std::string> command, const SpawnOptions& options) 
   const Prepared prepared = prepare(command, options);
   output_ = memory_file("stdout");
   errors_ = memory_file("stderr");
-  pid_ = nursery().fork_inside();
+  pid_ = options.beside_us ? ::fork() : nursery().fork_inside();
   if (pid_ < 0) fail("fork");
   if (pid_ == 0) become(*path, prepared, options, output_, errors_);
   pidfd_ = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));

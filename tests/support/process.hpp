@@ -22,6 +22,8 @@ struct SpawnOptions {
   std::optional<uid_t> uid;
   std::optional<gid_t> gid;                                      // of itself only: no other groups
   std::vector<std::pair<std::string, std::string>> environment;  // added
+  // In our own process namespace: it sees us as a daemon of the machine would, and stays when we are killed.
+  bool beside_us = false;
 };
 
 struct Finished {
