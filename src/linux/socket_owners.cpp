@@ -121,6 +121,7 @@ class LoadedOwners final : public SocketOwners {
   void attach_second_choice(bpf_program* program);
   void look_at_open_sockets(bpf_program* program);
   void refuse(const std::string& name, int error);
+  bool runs(std::string_view name) const;
   Result<FileDescriptor, std::string> map(const char* name) const;
   std::optional<std::string> keep_maps();
   std::optional<tollgate_owner> find(const tollgate_flow_key& key) const;
@@ -139,6 +140,11 @@ class LoadedOwners final : public SocketOwners {
 void LoadedOwners::refuse(const std::string& name, int error) {
   const auto program = std::ranges::find(programs_, name, &BpfProgram::name);
   if (program != programs_.end()) program->problem = error_text(error);
+}
+
+bool LoadedOwners::runs(std::string_view name) const {
+  const auto program = std::ranges::find(programs_, name, &BpfProgram::name);
+  return program != programs_.end() && program->problem.empty();
 }
 
 // True when all that is not refused yet is loaded; else `error` says why not.
@@ -207,10 +213,7 @@ void LoadedOwners::attach(bpf_program* program) {
 }
 
 void LoadedOwners::attach_second_choice(bpf_program* program) {
-  const bool first_choices_run = std::ranges::all_of(programs_, [](const BpfProgram& one) {
-    return one.problem.empty() || (one.name != "tollgate_tcp_connect" && one.name != "tollgate_tcp_listen");
-  });
-  if (!first_choices_run) return attach(program);
+  if (!runs("tollgate_tcp_connect") || !runs("tollgate_tcp_listen")) return attach(program);
   std::erase_if(programs_, [&](const BpfProgram& one) { return one.name == name_of(program); });
 }
 
@@ -246,8 +249,7 @@ std::optional<std::string> LoadedOwners::start() {
     }
   });
   if (second_choice != nullptr) attach_second_choice(second_choice);
-  const auto release = std::ranges::find(programs_, "tollgate_release", &BpfProgram::name);
-  sees_closing_ = release != programs_.end() && release->problem.empty();
+  sees_closing_ = runs("tollgate_release");
   if (links_.empty()) return "the kernel refuses every program: " + programs_.front().problem;
   if (iterator != nullptr) look_at_open_sockets(iterator);
   object_.reset();  // links and maps are what keeps the programs

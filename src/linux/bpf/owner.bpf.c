@@ -34,14 +34,17 @@ int BPF_PROG(tollgate_accept, struct socket* listening, struct socket* accepted)
   return 0;
 }
 
-// Right before the SYN is sent, in the context of whoever connects: the socket knows both its ends.
-SEC("fentry/tcp_connect")
-int BPF_PROG(tollgate_tcp_connect, struct sock* sk) {
+// A socket that knows both its ends, in the context of whoever connects it.
+static __always_inline int on_connected(struct sock* sk) {
   const struct tollgate_flow_key key = socket_key(sk);
   const struct tollgate_owner owner = use_socket(bpf_get_socket_cookie(sk), key.network, is_kernels(sk));
   put_flow(&key, &owner);
   return 0;
 }
+
+// Right before the SYN is sent.
+SEC("fentry/tcp_connect")
+int BPF_PROG(tollgate_tcp_connect, struct sock* sk) { return on_connected(sk); }
 
 SEC("fentry/inet_csk_listen_start")
 int BPF_PROG(tollgate_tcp_listen, struct sock* sk) {
@@ -49,18 +52,11 @@ int BPF_PROG(tollgate_tcp_listen, struct sock* sk) {
   return 0;
 }
 
-// A connected UDP (or ping) socket has its addresses and ports once this has returned.
-static __always_inline int on_datagram_connected(struct sock* sk) {
-  const struct tollgate_flow_key key = socket_key(sk);
-  const struct tollgate_owner owner = use_socket(bpf_get_socket_cookie(sk), key.network, is_kernels(sk));
-  put_flow(&key, &owner);
-  return 0;
-}
-
+// A UDP (or ping) socket has its addresses and ports once this has returned.
 SEC("fexit/__ip4_datagram_connect")
-int BPF_PROG(tollgate_datagram_connect4, struct sock* sk) { return on_datagram_connected(sk); }
+int BPF_PROG(tollgate_datagram_connect4, struct sock* sk) { return on_connected(sk); }
 SEC("fexit/__ip6_datagram_connect")
-int BPF_PROG(tollgate_datagram_connect6, struct sock* sk) { return on_datagram_connected(sk); }
+int BPF_PROG(tollgate_datagram_connect6, struct sock* sk) { return on_connected(sk); }
 
 // Packets of raw and ping sockets, with all their headers, once they are put together. (Where they are
 // sent, ip_send_skb, is often inlined.) UDP comes this way too and is known.
