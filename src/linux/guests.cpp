@@ -12,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -71,19 +70,11 @@ void each_attribute(Reader in, Function&& function) {
   while (attributes.next(type, value)) function(type, value);
 }
 
-std::optional<std::uint32_t> pid_of(const files::path& folder) {
-  const std::string name = folder.filename().string();
-  std::uint32_t pid = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
-  if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
-  return pid;
-}
-
 template <class Function>
 void each_process(Function&& function) {
   std::error_code error;
   for (files::directory_iterator at{"/proc", error}, end; !error && at != end; at.increment(error)) {
-    if (const auto pid = pid_of(at->path())) function(*pid);
+    if (const auto pid = parse_proc_number(at->path().filename().native())) function(*pid);
   }
 }
 

@@ -19,19 +19,12 @@
 namespace tollgate {
 namespace {
 
-std::optional<std::uint32_t> number(std::string_view text) {
-  std::uint32_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // The pid that was given out last: the last word of /proc/loadavg (proc(5)).
 std::optional<std::uint32_t> last_pid(const std::string& proc) {
   std::ifstream file{proc + "/loadavg"};
   std::string word, last;
   while (file >> word) last = word;
-  return number(last);
+  return parse_proc_number(last);
 }
 
 // Of the descriptor, if it is a socket.
@@ -63,7 +56,7 @@ bool SocketHolders::go_on(const Walk& walk, unsigned& left, const Each& each) {
   while (walk.folder && left > 0) {
     const dirent* const entry = ::readdir(walk.folder.get());
     if (entry == nullptr) return true;
-    const auto descriptor = number(static_cast<const char*>(entry->d_name));
+    const auto descriptor = parse_proc_number(static_cast<const char*>(entry->d_name));
     if (!descriptor) continue;
     --left;
     const auto inode = socket_at(::dirfd(walk.folder.get()), static_cast<const char*>(entry->d_name));
@@ -192,7 +185,7 @@ void SocketHolders::begin_pass() {
   const Directory folder{::opendir(proc_.c_str()), &::closedir};
   if (!folder) return;
   while (const dirent* const entry = ::readdir(folder.get())) {
-    if (const auto pid = number(static_cast<const char*>(entry->d_name))) pids_.push_back(*pid);
+    if (const auto pid = parse_proc_number(static_cast<const char*>(entry->d_name))) pids_.push_back(*pid);
   }
   std::ranges::sort(pids_);
   // Not of std::ranges: what those return clang 14 cannot read.

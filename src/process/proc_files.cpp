@@ -52,6 +52,13 @@ std::optional<std::uint32_t> effective(std::string_view text, std::string_view k
 
 }  // namespace
 
+std::optional<std::uint32_t> parse_proc_number(std::string_view text) {
+  std::uint32_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 std::optional<ProcStat> parse_proc_stat(std::string_view text) {
   const std::size_t open = text.find('(');
   const std::size_t close = text.rfind(')');

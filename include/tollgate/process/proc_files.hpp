@@ -12,6 +12,9 @@ namespace tollgate {
 // The files of /proc/PID (proc(5)) as values. A process writes its own name and arguments: any bytes
 // will do.
 
+// A name or a word that is a decimal number (a pid, a descriptor) and nothing else.
+std::optional<std::uint32_t> parse_proc_number(std::string_view text);
+
 // /proc/PID/stat. The name stands in parentheses and may hold parentheses, blanks and newlines itself:
 // the last ')' ends it.
 struct ProcStat {

@@ -73,6 +73,14 @@ TEST_CASE("the command line has spaces between its arguments, and a bound") {
   CHECK(command_text({std::string(kMaxCommand, 'x'), "y"}).size() == kMaxCommand);
 }
 
+TEST_CASE("a number in /proc is a number and nothing else") {
+  CHECK(parse_proc_number("4711") == 4711U);
+  for (const char* text : {"", "self", "4711x", "-1", " 1", "4294967296"}) {
+    INFO(text);
+    CHECK_FALSE(parse_proc_number(text));
+  }
+}
+
 TEST_CASE("links of descriptors") {
   CHECK(parse_socket_link("socket:[4711]") == 4711);
   for (const char* text :
