@@ -44,9 +44,9 @@ std::string our_program(const std::string& name) {
   return folder / name;
 }
 
-DaemonUnderTest::DaemonUnderTest(const NetworkNamespace& where, const DaemonFiles& files, Start when)
-    : where_{where}, failures_before_{std::uncaught_exceptions()} {
-  options_.beside_us = files.beside_us;
+DaemonUnderTest::DaemonUnderTest(const NetworkNamespace& where, const DaemonFiles& files, Start when,
+                                 const SpawnOptions& options)
+    : where_{where}, options_{options}, failures_before_{std::uncaught_exceptions()} {
   files_.write("tollgate.toml", config_text(files));
   write_policy(files.policy);
   if (when == Start::now) start();

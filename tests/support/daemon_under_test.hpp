@@ -19,7 +19,6 @@ struct DaemonFiles {
   std::string policy;
   std::string keys = {};    // top level lines of tollgate.toml
   std::string tables = {};  // what follows them
-  bool beside_us = false;   // SpawnOptions::beside_us
 };
 
 // Where our programs are: TOLLGATE_BIN_DIR, or beside the test program.
@@ -30,7 +29,8 @@ std::string our_program(const std::string& name);
 class DaemonUnderTest {
  public:
   enum class Start { now, later };
-  DaemonUnderTest(const NetworkNamespace& where, const DaemonFiles& files, Start when = Start::now);
+  DaemonUnderTest(const NetworkNamespace& where, const DaemonFiles& files, Start when = Start::now,
+                  const SpawnOptions& options = {});
   ~DaemonUnderTest();
 
   // Returns once it answers `status`; throws what it said when it ends instead.

@@ -220,9 +220,9 @@ void bench(std::size_t flows, std::size_t changed, const Ballast& ballast) {
     must_run({"iptables", "-A", "INPUT", "-p", "udp", "-d", "10.79.0.0/16", "-j", "DROP"});
   });
   const EchoServer echo{net.peer, {kPeer.v4}, kEchoPort};
-  DaemonFiles files{policy(0)};
-  files.beside_us = true;  // it has to find the owner of the flows: us
-  DaemonUnderTest daemon{net.host, files};
+  SpawnOptions options;
+  options.beside_us = true;  // it has to find the owner of the flows: us
+  DaemonUnderTest daemon{net.host, {policy(0)}, DaemonUnderTest::Start::now, options};
   in(net.host, [] {
     std::ofstream{"/proc/sys/net/netfilter/nf_conntrack_udp_timeout"} << "3600";
     std::ofstream{"/proc/sys/net/ipv4/ip_local_port_range"} << "1024 65535";
