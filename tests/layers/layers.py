@@ -18,7 +18,7 @@ EDGES = {
     "flow": ["wire"],
     "process": ["base"],
     "config": ["flow", "process"],
-    "policy": ["config"],
+    "policy": ["config", "names"],
     "record": ["flow", "process"],
     "engine": ["policy", "record", "inspect", "names"],
     "ruleset": ["config"],

@@ -7,6 +7,7 @@
 #include "tollgate/base/known.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/names/name_source.hpp"
 #include "tollgate/process/process_field.hpp"
 
 namespace tollgate {
@@ -29,6 +30,9 @@ struct Evidence {
   bool awaits(ProcessField field) const {
     return process.is_awaited() || (field == ProcessField::sha256 && hash_awaited && process.is_known());
   }
+  // The name that it was meant for, canonical: lower case, IDNA in its ASCII form, no dot at the end.
+  Known<std::string_view> domain;
+  NameSource domain_source = NameSource::dns;  // of a known domain
   // Asked again about a flow that had a verdict before.
   bool reauthorize = false;
 };
