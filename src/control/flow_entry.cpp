@@ -75,25 +75,19 @@ Evidence evidence(const ExplainRequest& request, const std::optional<Process>& p
   return seen;
 }
 
-}  // namespace
-
-ProcessEntry describe(const Process& process) {
-  ProcessEntry entry;
-  entry.pid = process.id.pid;
-  for (std::size_t i = 0; i < kProcessFields; ++i) {
-    if (kEntryTexts[i] != nullptr) entry.*kEntryTexts[i] = text_of(process, process_field(i));
-  }
-  entry.deleted = process.deleted;
-  entry.name = process.name;
-  entry.directory = process.directory;
-  if (process.uid != kNoOwner) entry.uid = process.uid;
-  if (process.gid != kNoOwner) entry.gid = process.gid;
-  for (const Ancestor& ancestor : process.ancestors) entry.parents.push_back(ancestor.path);
-  entry.source = to_string(process.source);
-  return entry;
+void describe(const Observed& observed, FlowEntry& entry) {
+  if (!observed.domain.empty()) entry.domain = observed.domain;
+  if (observed.domain_source) entry.domain_source = to_string(*observed.domain_source);
+  entry.name_mismatch = observed.name_mismatch;
+  if (!observed.findings) return;
+  const Findings& findings = *observed.findings;
+  if (!findings.sni.empty()) entry.sni = findings.sni;
+  entry.alpn = findings.alpn;
+  if (findings.protocol) entry.protocol_seen = to_string(*findings.protocol);
+  entry.encrypted = findings.encrypted;
 }
 
-FlowEntry describe(const Engine& engine, const Flow& flow, const FlowOwner& owner) {
+FlowEntry describe(const Engine& engine, const Flow& flow, const FlowOwner& owner, const Observed* observed) {
   FlowEntry entry;
   entry.id = flow.id.value;
   entry.protocol = to_string(flow.tuple.protocol);
@@ -119,18 +113,35 @@ FlowEntry describe(const Engine& engine, const Flow& flow, const FlowOwner& owne
   entry.generation = flow.generation.value;
   entry.packets = flow.packets;
   entry.bytes = flow.bytes;
+  if (observed != nullptr) describe(*observed, entry);
   return entry;
 }
 
-void describe(const Observed& observed, FlowEntry& entry) {
-  const Findings& findings = observed.findings;
-  if (!observed.domain.empty()) entry.domain = observed.domain;
-  if (observed.domain_source) entry.domain_source = to_string(*observed.domain_source);
-  entry.name_mismatch = observed.name_mismatch;
-  if (!findings.sni.empty()) entry.sni = findings.sni;
-  entry.alpn = findings.alpn;
-  if (findings.protocol) entry.protocol_seen = to_string(*findings.protocol);
-  entry.encrypted = findings.encrypted;
+}  // namespace
+
+ProcessEntry describe(const Process& process) {
+  ProcessEntry entry;
+  entry.pid = process.id.pid;
+  for (std::size_t i = 0; i < kProcessFields; ++i) {
+    if (kEntryTexts[i] != nullptr) entry.*kEntryTexts[i] = text_of(process, process_field(i));
+  }
+  entry.deleted = process.deleted;
+  entry.name = process.name;
+  entry.directory = process.directory;
+  if (process.uid != kNoOwner) entry.uid = process.uid;
+  if (process.gid != kNoOwner) entry.gid = process.gid;
+  for (const Ancestor& ancestor : process.ancestors) entry.parents.push_back(ancestor.path);
+  entry.source = to_string(process.source);
+  return entry;
+}
+
+FlowEntry describe(const Engine& engine, FlowIndex index) {
+  const Flow& flow = engine.flows().at(index);
+  return describe(engine, flow, engine.owner(index), engine.observer().find(flow.id));
+}
+
+FlowEntry describe(const Engine& engine, const FlowChanged& change) {
+  return describe(engine, change.flow, change.owner, &change.observed);
 }
 
 Explanation explain(const Policy& policy, const ExplainRequest& request) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <random>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -34,6 +35,8 @@ QueueOptions queue_options(const Config& config) {
 EngineOptions daemon_options(const Config& config) {
   EngineOptions options = engine_options(config);
   options.attribution = config.process.lookup != ProcessLookup::off;
+  std::random_device device;
+  options.seed = std::uint64_t{device()} << 32 | device();
   return options;
 }
 
@@ -135,8 +138,7 @@ void Daemon::open_kernel() {
                           attribution_.get()};
   gate_ = std::make_unique<Gate>(loop_, config_, parts, [this](const FlowChanged& change) {
     static constexpr const char* kWords[] = {"opened", "decided", "ended", "removed"};
-    control_->publish(
-        {kWords[static_cast<std::size_t>(change.kind)], describe(engine_, change.flow, change.owner)});
+    control_->publish({kWords[static_cast<std::size_t>(change.kind)], describe(engine_, change)});
   });
 }
 

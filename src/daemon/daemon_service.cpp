@@ -145,9 +145,8 @@ Status Daemon::status() {
 
 std::optional<std::uint32_t> Daemon::flows(std::uint32_t from, std::uint32_t limit,
                                            const std::function<void(const FlowEntry&)>& each) {
-  return engine_.flows().scan(from, limit, [&](FlowIndex index, const Flow& flow) {
-    each(describe(engine_, flow, engine_.owner(index)));
-  });
+  return engine_.flows().scan(from, limit,
+                              [&](FlowIndex index, const Flow&) { each(describe(engine_, index)); });
 }
 
 // The engine says which flows it took back or cut, the kernel what came of it: it does both before they
@@ -157,7 +156,7 @@ ControlService::Acted Daemon::act(Action action, const FlowFilter& filter, std::
   Acted acted;
   std::vector<FlowRef> refs;
   acted.next = engine_.flows().scan(from, limit, [&](FlowIndex place, const Flow& flow) {
-    if (filter.matches(describe(engine_, flow, engine_.owner(place)))) refs.push_back({place, flow.id});
+    if (filter.matches(describe(engine_, place))) refs.push_back({place, flow.id});
   });
   if (refs.empty()) return acted;
   const FollowerCounters before = gate_->follower().counters();

@@ -15,6 +15,7 @@ Engine::Engine(const EngineOptions& options, PolicyPointer policy, Decide decide
       decide_{std::move(decide)},
       flows_{options.flows, memory},
       pending_{options.pending},
+      observer_{options.observer, options.seed},
       interfaces_{kMaxInterfaceNames},
       rules_{kMaxRuleNames},
       rule_numbers_(policy_->rules().size(), kNoRule),

@@ -127,6 +127,10 @@ Evidence Engine::evidence(FlowIndex index) const {
   if (flow.gid != kNoOwner) seen.gid = flow.gid;
   seen.process = owners_.at(index).evidence();
   seen.hash_awaited = owners_.at(index).hash_awaited;
+  if (const Observed* const observed = observer_.find(flow.id); observed && observed->domain_source) {
+    seen.domain = std::string_view{observed->domain};
+    seen.domain_source = observed->domain_source;
+  }
   return seen;
 }
 
@@ -140,8 +144,13 @@ std::uint32_t Engine::rule_number(std::uint32_t policy_rule) {
   return number;
 }
 
+FlowChanged Engine::change(FlowChanged::Kind kind, FlowIndex index) const {
+  const Observed* const observed = observer_.find(flows_.at(index).id);
+  return {kind, flows_.at(index), owners_.at(index), observed != nullptr ? *observed : Observed{}};
+}
+
 void Engine::changed(FlowChanged::Kind kind, FlowIndex index, Effects& effects) const {
-  if (watched_) effects.changes.push_back({kind, flows_.at(index), owners_.at(index)});
+  if (watched_) effects.changes.push_back(change(kind, index));
 }
 
 void Engine::record(FlowIndex index, Cause cause, std::optional<Before> old, Time now, Effects& effects) {
@@ -164,6 +173,11 @@ void Engine::record(FlowIndex index, Cause cause, std::optional<Before> old, Tim
   entry.interface = interface_name(flow.interface);
   if (flow.uid != kNoOwner) entry.uid = flow.uid;
   if (flow.gid != kNoOwner) entry.gid = flow.gid;
+  if (const Observed* const observed = observer_.find(flow.id)) {
+    entry.domain = observed->domain;
+    entry.domain_source = observed->domain_source;
+    entry.findings = observed->findings;
+  }
   tell(index, std::move(entry), effects);
 }
 

@@ -253,6 +253,7 @@ void Engine::remove(const Flow& flow, FlowIndex index, Removal why, Effects& eff
   tell_deferred(index, effects);
   changed(FlowChanged::Kind::removed, index, effects);
   owners_.forget(index);
+  observer_.forget(flow.id);
 }
 
 }  // namespace tollgate

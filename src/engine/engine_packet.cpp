@@ -209,6 +209,8 @@ void Engine::on_flow_packet(const Context& context) {
   flows_.touch(index, context.now);
   // Until one of its packets passes each has an entry of its own.
   if (!flow.carried || opened) learn_entry(context, index);
+  const bool whole = context.queued.bytes.size() >= context.packet.length;
+  observer_.on_packet(flow, context.packet, context.queued.reply, whole, context.now);
 
   // 5. Undecided: it waits with the others of its flow.
   if (pending_.waits(index)) return hold(context, index);
@@ -277,6 +279,7 @@ FlowIndex Engine::open_flow(const FiveTuple& tuple, const FlowKey& key, Directio
         remove(flow, victim, why, effects);
       });
   ++counters_.opened;
+  observer_.on_opened(flows_.at(index), now);
   return index;
 }
 

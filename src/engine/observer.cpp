@@ -32,37 +32,75 @@ void Observer::Turns::add(FlowId flow, std::uint32_t limit, const Has& has, cons
   for (; flows_.size() > limit; flows_.pop_front()) drop(flows_.front());
 }
 
-void Observer::on_packet(const Flow& flow, const Packet& packet, bool reply, Time now) {
-  if (!flows_.contains(flow.id.value)) begin(flow, now);
-  listen(flow.id, packet, reply, now);
-  Watched& seen = flows_.at(flow.id.value);
-  if (!seen.inspection) return;
-  seen.inspection->on_packet(packet, !reply);
-  take_findings(flow, seen, now);
+Observer::Watched* Observer::known(FlowId flow) {
+  const auto found = flows_.find(flow.value);
+  return found == flows_.end() ? nullptr : found->second.get();
+}
+
+Observer::Watched& Observer::watched(FlowId flow) {
+  std::unique_ptr<Watched>& place = flows_[flow.value];
+  if (!place) place = std::make_unique<Watched>();
+  return *place;
 }
 
 const Observed* Observer::find(FlowId flow) const {
   const auto found = flows_.find(flow.value);
-  return found == flows_.end() ? nullptr : &found->second.observed;
+  return found == flows_.end() ? nullptr : &found->second->observed;
 }
 
-void Observer::begin(const Flow& flow, Time now) {
-  Watched& seen = flows_[flow.id.value];
+void Observer::forget(FlowId flow) {
+  if (!flows_.empty()) flows_.erase(flow.value);
+}
+
+void Observer::on_opened(const Flow& flow, Time now) {
+  // The far end of an inbound flow is a client: nobody resolved it to reach it.
+  if (flow.direction == Direction::inbound) return;
+  const auto name = names_.find(kMachine, flow.tuple.destination_address(), now);
+  if (!name) return;
+  Watched& seen = watched(flow.id);
+  seen.observed.domain = name->name;
+  seen.observed.domain_source = name->source;
+  seen.named_by_dns = true;
+}
+
+void Observer::on_packet(const Flow& flow, const Packet& packet, bool reply, bool whole, Time now) {
+  if (whole) {
+    listen(flow.id, packet, reply, now);
+    look(flow, packet, reply, now);
+  } else if (Watched* const seen = known(flow.id)) {
+    seen->inspection.reset();
+    seen->looked = true;
+  }
+}
+
+// A SYN alone begins nothing: most flows show no more than that.
+void Observer::look(const Flow& flow, const Packet& packet, bool reply, Time now) {
+  Watched* seen = known(flow.id);
+  if (seen != nullptr && seen->looked) return;
+  if (seen != nullptr && seen->inspection) {
+    seen->inspection->on_packet(packet, !reply);
+    return take_findings(flow, *seen, *seen->inspection, now);
+  }
+  const bool tcp = flow.tuple.protocol == Protocol::tcp;
+  const bool opens = tcp && (packet.tcp_flags & (tcp_flag::syn | tcp_flag::ack)) == tcp_flag::syn;
+  if (packet.payload.empty() && (!tcp || opens)) return;
   // Answers to a question that went to everybody are flows of their own.
   const bool answers = flow.tuple.source_port == kMdnsPort || flow.tuple.source_port == kLlmnrPort;
   const std::uint16_t port = answers ? flow.tuple.source_port : flow.tuple.destination_port;
-  seen.inspection.emplace(flow.tuple.protocol, port, limits_.inspection);
+  auto inspection = std::make_unique<FlowInspection>(flow.tuple.protocol, port, limits_.inspection);
+  if (tcp && !flow.picked_up) inspection->opened_by(flow.tcp_sequence);
+  inspection->on_packet(packet, !reply);
+  seen = &watched(flow.id);
+  take_findings(flow, *seen, *inspection, now);
+  if (seen->looked) return;
+  seen->inspection = std::move(inspection);
   inspections_.add(
       flow.id, limits_.max_inspections,
-      [this](std::uint64_t id) { return flows_.contains(id) && flows_.at(id).inspection; },
-      [this](std::uint64_t id) { flows_.at(id).inspection.reset(); });
-  // The far end of an inbound flow is a client: nobody resolved it to reach it.
-  if (flow.direction == Direction::inbound) return;
-  if (const auto known = names_.find(kMachine, flow.tuple.destination_address(), now)) {
-    seen.observed.domain = known->name;
-    seen.observed.domain_source = known->source;
-    seen.named_by_dns = true;
-  }
+      [this](std::uint64_t id) { return flows_.contains(id) && flows_.at(id)->inspection; },
+      [this](std::uint64_t id) {
+        flows_.at(id)->inspection.reset();
+        flows_.at(id)->looked = true;
+      });
 }
 
 void Observer::listen(FlowId flow, const Packet& packet, bool reply, Time now) {
@@ -81,27 +119,31 @@ void Observer::listen(FlowId flow, const Packet& packet, bool reply, Time now) {
 }
 
 Observer::DnsStreams& Observer::dns_streams(FlowId flow) {
-  std::unique_ptr<DnsStreams>& streams = flows_.at(flow.value).dns;
+  std::unique_ptr<DnsStreams>& streams = watched(flow).dns;
   if (!streams) {
     streams = std::make_unique<DnsStreams>();
     dns_streams_.add(
         flow, limits_.max_dns_streams,
-        [this](std::uint64_t id) { return flows_.contains(id) && flows_.at(id).dns; },
-        [this](std::uint64_t id) { flows_.at(id).dns.reset(); });
+        [this](std::uint64_t id) { return flows_.contains(id) && flows_.at(id)->dns; },
+        [this](std::uint64_t id) { flows_.at(id)->dns.reset(); });
   }
   return *streams;
 }
 
-void Observer::take_findings(const Flow& flow, Watched& seen, Time now) {
+void Observer::take_findings(const Flow& flow, Watched& seen, const FlowInspection& inspection, Time now) {
   Observed& observed = seen.observed;
-  observed.findings = seen.inspection->findings();
-  if (!seen.inspection->finished()) return;
-  seen.inspection.reset();
-  const std::string name = spoken_name(observed.findings);
+  const Findings& findings = inspection.findings();
+  if (!observed.findings || !(*observed.findings == findings)) {
+    observed.findings = std::make_shared<const Findings>(findings);
+  }
+  if (!inspection.finished()) return;
+  seen.looked = true;
+  const std::string name = spoken_name(*observed.findings);
+  seen.inspection.reset();  // which `inspection` may be
   if (name.empty()) return;
   if (!seen.named_by_dns) {
     observed.domain = name;
-    observed.domain_source = source_of(observed.findings);
+    observed.domain_source = source_of(*observed.findings);
   } else if (names_.knows(kMachine, flow.tuple.destination_address(), name, now)) {
     observed.domain = name;
   } else {

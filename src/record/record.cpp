@@ -114,6 +114,21 @@ void add_process(Fields& fields, const Process& process) {
   fields.add("TOLLGATE_PROCESS_SOURCE", to_string(process.source));
 }
 
+void add_findings(Fields& fields, const Findings& findings) {
+  fields.add_if("TOLLGATE_SNI", findings.sni);
+  std::string alpn;
+  for (const std::string& each : findings.alpn) alpn += (alpn.empty() ? "" : ",") + each;
+  fields.add_if("TOLLGATE_ALPN", alpn);
+  if (findings.protocol) fields.add("TOLLGATE_PROTOCOL_SEEN", to_string(*findings.protocol));
+  if (findings.encrypted) fields.add("TOLLGATE_ENCRYPTED", *findings.encrypted ? "true" : "false");
+}
+
+// Names of files, and those that strangers send, may hold anything.
+std::string readable(std::string_view text) {
+  const bool plain = std::ranges::all_of(text, [](char c) { return c > ' ' && c != 0x7f && c != '"'; });
+  return plain ? std::string{text} : in_quotes(text);
+}
+
 // " by /usr/bin/curl[4711]"; the path is whatever somebody called a file.
 std::string by(const Process& process) {
   std::string_view path;
@@ -122,9 +137,7 @@ std::string by(const Process& process) {
        {ProcessField::process, ProcessField::container, ProcessField::unit, ProcessField::cgroup}) {
     if (path.empty()) path = text_of(process, field);
   }
-  std::string text = " by ";
-  const bool plain = std::ranges::all_of(path, [](char c) { return c > ' ' && c != 0x7f && c != '"'; });
-  text += plain ? std::string{path} : in_quotes(path);
+  std::string text = " by " + readable(path);
   if (process.id.pid != 0) text += '[' + std::to_string(process.id.pid) + ']';
   return text;
 }
@@ -137,6 +150,7 @@ std::string to_line(const Record& record) {
   line += to_string(record.direction);
   line += ' ';
   line += record.reason == Reason::unparsed ? std::string{"packet"} : record.tuple.to_string();
+  if (!record.domain.empty()) line += " (" + readable(record.domain) + ')';
   if (!record.interface.empty()) line += ' ' + record.interface;
   if (record.uid.is_known()) line += " uid " + std::to_string(*record.uid);
   if (record.process) line += by(*record.process);
@@ -159,6 +173,9 @@ std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& re
   if (record.flow.value != 0) fields.add_number("TOLLGATE_FLOW", record.flow.value);
   if (record.generation.value != 0) fields.add_number("TOLLGATE_GENERATION", record.generation.value);
   if (record.process) add_process(fields, *record.process);
+  fields.add_if("TOLLGATE_DOMAIN", record.domain);
+  if (record.domain_source) fields.add("TOLLGATE_DOMAIN_SOURCE", to_string(*record.domain_source));
+  if (record.findings) add_findings(fields, *record.findings);
   fields.add_if("TOLLGATE_DETAIL", record.detail);
   if (record.cause != Cause::none) fields.add("TOLLGATE_CAUSE", to_string(record.cause));
   if (record.old_verdict) fields.add("TOLLGATE_OLD_VERDICT", to_string(*record.old_verdict));

@@ -3,9 +3,10 @@
 
 namespace tollgate {
 
-void FlowReport::left(const Flow& flow) {
-  alive_.erase(flow.id.value);
-  waiting_.emplace(flow.id.value, flow);
+void FlowReport::left(FlowChanged last) {
+  const std::uint64_t id = last.flow.id.value;
+  alive_.erase(id);
+  waiting_.emplace(id, std::move(last));
   while (!waiting_.empty()) {
     const bool in_order = alive_.empty() || waiting_.begin()->first < *alive_.begin();
     if (!in_order && waiting_.size() <= limit_) break;

@@ -16,12 +16,12 @@ namespace tollgate {
 // waits goes ahead of those that still live.
 class FlowReport {
  public:
-  using Emit = std::function<void(const Flow&)>;
+  using Emit = std::function<void(const FlowChanged&)>;
 
   FlowReport(std::size_t limit, Emit emit) : limit_{limit}, emit_{std::move(emit)} {}
 
   void opened(const Flow& flow) { alive_.insert(flow.id.value); }
-  void left(const Flow& flow);
+  void left(FlowChanged last);  // as it was at its end
   // Nothing lives any more: everything that waits goes.
   void finish();
 
@@ -33,7 +33,7 @@ class FlowReport {
   std::size_t limit_;
   Emit emit_;
   std::set<std::uint64_t> alive_;
-  std::map<std::uint64_t, Flow> waiting_;  // by id, which is the order of beginning
+  std::map<std::uint64_t, FlowChanged> waiting_;  // by id, which is the order of beginning
   std::uint64_t emitted_ = 0;
 };
 

@@ -8,13 +8,9 @@
 #include "replay/flow_report.hpp"
 #include "replay/orientation.hpp"
 #include "tollgate/control/flow_entry.hpp"
-#include "tollgate/engine/observer.hpp"
 
 namespace tollgate {
 namespace {
-
-// A capture is read once, by one who asked for it: nobody can aim at the hashes of this run.
-constexpr std::uint64_t kSeed = 0;
 
 template <class Enum>
 std::map<std::string, std::uint64_t> words(const EnumCounters<Enum>& counters) {
@@ -35,21 +31,16 @@ EngineOptions without_probes(EngineOptions options) {
 // The engine with a capture in the place of the kernel.
 //
 // A kernel would not even queue what follows a permanent verdict. Here every packet goes to the
-// engine, which answers such a one from the flow without asking the policy: the flow is counted,
-// kept alive and ended by the packets that the capture shows, as conntrack would do it.
+// engine, which answers such a one from the flow without asking the policy: the flow is counted, looked
+// into, kept alive and ended by the packets that the capture shows, as conntrack would do it.
 class Player {
  public:
   Player(const ReplayOptions& options, PolicyPointer policy,
          const std::function<void(const FlowEntry&)>& flow)
       : options_{options},
         engine_{without_probes(options.engine), std::move(policy)},
-        observer_{ObserverLimits{}, kSeed},
-        report_{options.engine.flows.max_flows, [this, &flow](const Flow& gone) {
-                  FlowEntry entry = describe(engine_, gone);
-                  if (const Observed* observed = observer_.find(gone.id)) describe(*observed, entry);
-                  observer_.forget(gone.id);
-                  flow(entry);
-                }} {
+        report_{options.engine.flows.max_flows,
+                [this, &flow](const FlowChanged& gone) { flow(describe(engine_, gone)); }} {
     engine_.watch_changes(true);
   }
 
@@ -65,7 +56,9 @@ class Player {
   }
 
   ReplaySummary finish() {
-    engine_.flows().for_each([&](FlowIndex, const Flow& flow) { report_.left(flow); });
+    engine_.flows().for_each([&](FlowIndex index, const Flow&) {
+      report_.left(engine_.change(FlowChanged::Kind::removed, index));
+    });
     report_.finish();
     summary_.packets = engine_.counters().packets;
     summary_.flows = report_.emitted();
@@ -89,13 +82,6 @@ class Player {
       queued.reply = orientation.reply;
     }
     handle(queued, now);
-    if (packet) observe(*packet, queued.reply, now);
-  }
-
-  // Every packet is seen here, so names and findings are whole, whatever the verdict was.
-  void observe(const Packet& packet, bool reply, Time now) {
-    const FlowIndex index = engine_.flows().find(FlowKey{FiveTuple::of(packet.endpoints)});
-    if (index != kNoFlow) observer_.on_packet(engine_.flows().at(index), packet, reply, now);
   }
 
   // What is due in the meantime happens at its own time, not at the next packet's.
@@ -115,7 +101,7 @@ class Player {
           report_.opened(change.flow);
           break;
         case FlowChanged::Kind::removed:
-          report_.left(change.flow);
+          report_.left(change);
           break;
         case FlowChanged::Kind::decided:
         case FlowChanged::Kind::ended:
@@ -126,7 +112,6 @@ class Player {
 
   const ReplayOptions& options_;
   Engine engine_;
-  Observer observer_;
   Effects effects_;
   Time now_{};
   FlowReport report_;

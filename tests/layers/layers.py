@@ -19,7 +19,7 @@ EDGES = {
     "process": ["base"],
     "config": ["flow", "process"],
     "policy": ["config", "names"],
-    "record": ["flow", "process"],
+    "record": ["flow", "process", "names", "inspect"],
     "engine": ["policy", "record", "inspect", "names"],
     "ruleset": ["config"],
     "control": ["engine"],

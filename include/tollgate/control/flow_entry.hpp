@@ -7,13 +7,12 @@
 
 namespace tollgate {
 
-// A flow of this engine, in words.
 ProcessEntry describe(const Process& process);
-FlowEntry describe(const Engine& engine, const Flow& flow, const FlowOwner& owner = {});
+// A flow of this engine, in words: one of its table, or one that has changed, as it was then.
+FlowEntry describe(const Engine& engine, FlowIndex index);
+FlowEntry describe(const Engine& engine, const FlowChanged& change);
 // A rule, but for what only the engine knows of it.
 RuleEntry describe(const Rule& rule);
-// And what was observed of it.
-void describe(const Observed& observed, FlowEntry& entry);
 // What the engine's policy says to such a flow, and why.
 Explanation explain(const Policy& policy, const ExplainRequest& request);
 

@@ -8,6 +8,7 @@
 #include "tollgate/base/ids.hpp"
 #include "tollgate/base/ip.hpp"
 #include "tollgate/engine/flow_owners.hpp"
+#include "tollgate/engine/observer.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/flow.hpp"
 #include "tollgate/flow/verdict.hpp"
@@ -91,6 +92,7 @@ struct FlowChanged {
   Kind kind = Kind::opened;
   Flow flow;
   FlowOwner owner;
+  Observed observed;
 };
 
 // What FlowsRevoked and FlowsKilled did, of the flows that were named.

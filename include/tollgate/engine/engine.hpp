@@ -22,6 +22,7 @@
 #include "tollgate/engine/event.hpp"
 #include "tollgate/engine/flow_owners.hpp"
 #include "tollgate/engine/name_table.hpp"
+#include "tollgate/engine/observer.hpp"
 #include "tollgate/engine/pending_table.hpp"
 #include "tollgate/flow/flow_table.hpp"
 #include "tollgate/wire/packet.hpp"
@@ -48,6 +49,8 @@ struct EngineOptions {
   // Every flow's owner is looked for, and rules that speak of it wait so long for the answer.
   bool attribution = false;
   Duration attribution_deadline = std::chrono::milliseconds{100};
+  ObserverLimits observer;
+  std::uint64_t seed = 0;  // keeps hashes secret from whom packets come from: see SeededHash
 };
 
 struct EngineCounters {
@@ -113,6 +116,10 @@ class Engine {
   }
   // Whose the flow at this place is.
   const FlowOwner& owner(FlowIndex index) const { return owners_.at(index); }
+  // What those who watch are told of the flow at this place.
+  FlowChanged change(FlowChanged::Kind kind, FlowIndex index) const;
+  // Names and what flows say.
+  const Observer& observer() const { return observer_; }
   const std::string& rule_name(std::uint32_t index) const { return rules_.name(index); }
   // How often this rule of the policy in force decided, also under the policies before in which a rule of
   // its name was.
@@ -240,6 +247,7 @@ class Engine {
   FlowTable flows_;
   PendingTable pending_;
   FlowOwners owners_;
+  Observer observer_;
   boost::unordered_flat_map<FlowIndex, std::vector<Record>> deferred_;  // of flows whose owner is awaited
   NameTable interfaces_;
   NameTable rules_;

@@ -19,13 +19,13 @@
 
 namespace tollgate {
 
-// For whom a flow was meant, and what it said.
+// For whom a flow was meant, and what it said. Copied with every change that somebody watches.
 struct Observed {
   std::string domain;  // canonical; "" when there is none
   std::optional<NameSource> domain_source;
   // It asked for another name than those under which its address was resolved.
   bool name_mismatch = false;
-  Findings findings;
+  std::shared_ptr<const Findings> findings;  // null: nothing of it was looked at
 };
 
 struct ObserverLimits {
@@ -41,20 +41,27 @@ struct ObserverLimits {
 // Watches packets go by: learns names from DNS, and looks at the first bytes of every flow. A flow's
 // domain is the name under which its address was resolved; where one address has several, the flow's
 // own words choose among them; where none is known, its words are all there is.
+//
+// Of a flow of which nothing is known nothing is kept: one that the kernel carries from its SYN on costs
+// the search for its address's name.
 class Observer {
  public:
   // `seed` keeps hashes secret: see SeededHash.
   Observer(const ObserverLimits& limits, std::uint64_t seed)
       : limits_{limits}, names_{limits.names, seed}, questions_{limits.questions, seed} {}
 
-  // A packet of this flow, the first one included. `reply`: against the flow's direction.
-  void on_packet(const Flow& flow, const Packet& packet, bool reply, Time now);
-  // What is known of a flow; null when it was never seen.
+  // A flow has begun: before its first packet. Its place in the table need not be there any more.
+  void on_opened(const Flow& flow, Time now);
+  // A packet of this flow, the first one included. `reply`: against the flow's direction. Of a packet that
+  // is not `whole` its end was not copied: it teaches nothing, and its flow is looked at no longer.
+  void on_packet(const Flow& flow, const Packet& packet, bool reply, bool whole, Time now);
+  // What is known of a flow; null when nothing is. Good until the flow's next packet.
   const Observed* find(FlowId flow) const;
-  // A flow is gone. Until then it is kept: there are as many here as there are flows.
-  void forget(FlowId flow) { flows_.erase(flow.value); }
+  // A flow is gone. Until then it is kept: there are at most as many here as there are flows.
+  void forget(FlowId flow);
 
   const DnsWatchCounters& dns() const { return questions_.counters(); }
+  const NameStore& names() const { return names_; }
 
  private:
   struct DnsStreams {
@@ -63,8 +70,9 @@ class Observer {
   struct Watched {
     Observed observed;
     bool named_by_dns = false;
-    std::optional<FlowInspection> inspection;  // until it has finished
-    std::unique_ptr<DnsStreams> dns;           // DNS over TCP
+    bool looked = false;                         // at its first bytes, for as long as it took
+    std::unique_ptr<FlowInspection> inspection;  // until then
+    std::unique_ptr<DnsStreams> dns;             // DNS over TCP
   };
 
   // Flows in the order in which they got something of which there is only so much.
@@ -78,15 +86,17 @@ class Observer {
     std::deque<std::uint64_t> flows_;  // some of which have lost it in the meantime
   };
 
-  void begin(const Flow& flow, Time now);
+  Watched& watched(FlowId flow);
+  Watched* known(FlowId flow);
   DnsStreams& dns_streams(FlowId flow);
   void listen(FlowId flow, const Packet& packet, bool reply, Time now);
-  void take_findings(const Flow& flow, Watched& watched, Time now);
+  void look(const Flow& flow, const Packet& packet, bool reply, Time now);
+  void take_findings(const Flow& flow, Watched& watched, const FlowInspection& inspection, Time now);
 
   ObserverLimits limits_;
   NameStore names_;
   DnsWatch questions_;
-  boost::unordered_flat_map<std::uint64_t, Watched> flows_;
+  boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Watched>> flows_;
   Turns inspections_, dns_streams_;
 };
 

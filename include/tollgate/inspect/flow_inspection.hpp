@@ -27,6 +27,9 @@ class FlowInspection {
   // `port` is the flow's destination port: DNS, mDNS and LLMNR are known by theirs.
   FlowInspection(Protocol transport, std::uint16_t port, const InspectionLimits& limits);
 
+  // The client's SYN, where it is not among the packets: its sequence number.
+  void opened_by(std::uint32_t syn) { client_.opened_by(syn); }
+
   // A packet of the flow, in the order in which it was seen. No effect once finished.
   void on_packet(const Packet& packet, bool from_client);
 

@@ -17,6 +17,8 @@ class TcpSide {
   // See StreamHead: how much is kept that was not consumed.
   explicit TcpSide(std::size_t limit) : limit_{limit}, head_{limit} {}
 
+  // Its SYN had this sequence number, and is not shown here.
+  void opened_by(std::uint32_t syn) { first_ = syn + 1; }
   // A segment of this side, SYN included. A SYN with another number begins another stream.
   StreamHead::Added add(const Packet& segment);
 

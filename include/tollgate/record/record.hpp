@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +14,8 @@
 #include "tollgate/base/time.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/inspect/findings.hpp"
+#include "tollgate/names/name_source.hpp"
 #include "tollgate/process/process.hpp"
 
 namespace tollgate {
@@ -36,12 +39,15 @@ struct Record {
   Known<std::uint32_t> uid;
   Known<std::uint32_t> gid;
   ProcessPointer process;  // whose it is; nullptr when that is not known
-  std::string detail;      // for unparsed: the parse error; else empty
+  std::string domain;      // for whom it was meant, canonical; "" when that is not known
+  std::optional<NameSource> domain_source;
+  std::shared_ptr<const Findings> findings;  // what its first bytes said; null when nobody looked
+  std::string detail;                        // for unparsed: the parse error; else empty
 };
 
 // A line for people, readable on its own:
-// "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000, rule \"no web\" (link)", and
-// when it was decided again ", was permanent-accept by rule \"web\" (policy)".
+// "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 (www.example.org) eth0 uid 1000, rule \"no web\"
+// (link)", and when it was decided again ", was permanent-accept by rule \"web\" (policy)".
 std::string to_line(const Record& record);
 // Journal fields (systemd.journal-fields(7)): TOLLGATE_VERDICT, TOLLGATE_RULE, TOLLGATE_STAGE,
 // TOLLGATE_REASON, TOLLGATE_DIRECTION, TOLLGATE_PROTOCOL, TOLLGATE_SOURCE, TOLLGATE_SOURCE_PORT,
@@ -49,8 +55,9 @@ std::string to_line(const Record& record);
 // TOLLGATE_FLOW, TOLLGATE_GENERATION, TOLLGATE_DETAIL; of a decision taken again TOLLGATE_CAUSE,
 // TOLLGATE_OLD_VERDICT, TOLLGATE_OLD_RULE; of its process TOLLGATE_PROCESS (path), TOLLGATE_PID,
 // TOLLGATE_COMMAND, TOLLGATE_PARENT (path of the nearest), TOLLGATE_SCRIPT, TOLLGATE_CGROUP, TOLLGATE_UNIT,
-// TOLLGATE_SLICE, TOLLGATE_SESSION, TOLLGATE_CONTAINER, TOLLGATE_APP, TOLLGATE_PROCESS_SOURCE; for ICMP
-// instead of the ports
+// TOLLGATE_SLICE, TOLLGATE_SESSION, TOLLGATE_CONTAINER, TOLLGATE_APP, TOLLGATE_PROCESS_SOURCE; of whom it was
+// meant for TOLLGATE_DOMAIN, TOLLGATE_DOMAIN_SOURCE; of what it said TOLLGATE_SNI, TOLLGATE_ALPN (with
+// commas), TOLLGATE_PROTOCOL_SEEN, TOLLGATE_ENCRYPTED ("true", "false"); for ICMP instead of the ports
 // TOLLGATE_ICMP_TYPE, TOLLGATE_ICMP_CODE, TOLLGATE_ICMP_ID. Those that do not apply are left out.
 std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& record);
 

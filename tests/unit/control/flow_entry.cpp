@@ -49,6 +49,8 @@ Flow flow(Protocol protocol, std::uint16_t source_port, std::uint16_t destinatio
   return flow;
 }
 
+FlowChanged change(const Flow& flow) { return {FlowChanged::Kind::decided, flow, {}, {}}; }
+
 ExplainRequest request(std::uint16_t port) {
   ExplainRequest request;
   request.source = *IpAddress::parse("10.0.0.1");
@@ -61,7 +63,7 @@ ExplainRequest request(std::uint16_t port) {
 
 TEST_CASE("describe: a flow with ports") {
   const Engine engine{EngineOptions{}, test_policy()};
-  const FlowEntry entry = describe(engine, flow(Protocol::tcp, 4711, 443));
+  const FlowEntry entry = describe(engine, change(flow(Protocol::tcp, 4711, 443)));
   CHECK(entry.id == 7);
   CHECK(entry.protocol == "tcp");
   CHECK(entry.direction == "inbound");
@@ -86,13 +88,13 @@ TEST_CASE("describe: a flow with ports") {
 
 TEST_CASE("describe: ICMP flows have type, code and, for echo, an id instead of ports") {
   const Engine engine{EngineOptions{}, test_policy()};
-  const FlowEntry echo = describe(engine, flow(Protocol::icmp, 77, 8 * 256));
+  const FlowEntry echo = describe(engine, change(flow(Protocol::icmp, 77, 8 * 256)));
   CHECK(echo.source_port == 0);
   CHECK(echo.destination_port == 0);
   CHECK(echo.icmp_id == std::optional<std::uint16_t>{77});
   CHECK(echo.icmp_type == std::optional<std::uint8_t>{8});
   CHECK(echo.icmp_code == std::optional<std::uint8_t>{0});
-  const FlowEntry redirect = describe(engine, flow(Protocol::icmp, 0, 5 * 256 + 1));
+  const FlowEntry redirect = describe(engine, change(flow(Protocol::icmp, 0, 5 * 256 + 1)));
   CHECK_FALSE(redirect.icmp_id.has_value());
   CHECK(redirect.icmp_type == std::optional<std::uint8_t>{5});
   CHECK(redirect.icmp_code == std::optional<std::uint8_t>{1});
@@ -103,11 +105,33 @@ TEST_CASE("describe: a pending flow has no verdict yet") {
   Flow pending = flow(Protocol::udp, 1, 2);
   pending.state = FlowState::pending;
   pending.uid = 0;
-  const FlowEntry entry = describe(engine, pending);
+  const FlowEntry entry = describe(engine, change(pending));
   CHECK_FALSE(entry.verdict.has_value());
   CHECK(entry.reason == "");
   CHECK(entry.state == "pending");
   CHECK(entry.uid == std::optional<std::uint32_t>{0});
+}
+
+TEST_CASE("describe: for whom a flow was meant and what it said") {
+  const Engine engine{EngineOptions{}, test_policy()};
+  FlowChanged seen = change(flow(Protocol::tcp, 4711, 443));
+  CHECK_FALSE(describe(engine, seen).domain.has_value());
+  CHECK_FALSE(describe(engine, seen).encrypted.has_value());
+  seen.observed.domain = "www.example.org";
+  seen.observed.domain_source = NameSource::dns;
+  Findings findings;
+  findings.protocol = Spoken::tls;
+  findings.sni = "www.example.org";
+  findings.alpn = {"h2"};
+  findings.encrypted = true;
+  seen.observed.findings = std::make_shared<const Findings>(findings);
+  const FlowEntry entry = describe(engine, seen);
+  CHECK(entry.domain == std::optional<std::string>{"www.example.org"});
+  CHECK(entry.domain_source == std::optional<std::string>{"dns"});
+  CHECK(entry.sni == std::optional<std::string>{"www.example.org"});
+  CHECK(entry.alpn == std::vector<std::string>{"h2"});
+  CHECK(entry.protocol_seen == std::optional<std::string>{"tls"});
+  CHECK(entry.encrypted == std::optional<bool>{true});
 }
 
 TEST_CASE("explain: the rules up to the one that decides, with place and reason") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tollgate/engine/observer.hpp"
 
+#include <set>
+
 #include "catch.hpp"
 #include "client_hello.hpp"
 #include "dns_builder.hpp"
@@ -17,14 +19,17 @@ struct Scene {
 
   void see(std::uint64_t id, const Bytes& bytes, bool reply = false,
            Direction direction = Direction::outbound) {
-    const auto packet = parse_packet(bytes);
+    const auto packet = parse_packet(bytes, 0xffff);
     REQUIRE(packet);
     Flow flow;
     flow.id = {id};
     flow.tuple = FiveTuple::of(packet->endpoints);
     if (reply) flow.tuple = flow.tuple.reversed();
     flow.direction = direction;
-    observer.on_packet(flow, *packet, reply, Time{1000h});
+    flow.picked_up = (packet->tcp_flags & tcp_flag::syn) == 0;
+    flow.tcp_sequence = kSyn;
+    if (seen.insert(id).second) observer.on_opened(flow, Time{1000h});
+    observer.on_packet(flow, *packet, reply, bytes.size() >= packet->length, Time{1000h});
   }
   void resolve(std::string_view name, std::string_view address) {
     see(900, PacketBuilder{"10.0.0.1", "10.0.0.53"}
@@ -54,7 +59,9 @@ struct Scene {
     return text + (observed->name_mismatch ? " mismatch" : "");
   }
 
+  static constexpr std::uint32_t kSyn = 76;
   Observer observer;
+  std::set<std::uint64_t> seen;
 };
 
 Bytes hello(std::string_view name) { return HelloBuilder{}.server_name(name).records(); }
@@ -88,7 +95,7 @@ TEST_CASE("Where no name is known the flow's words are all there is", "[observer
   CHECK(scene.domain(2) == "b.example http-host");
   scene.say(3, bytes_of("GET / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n"));
   CHECK(scene.domain(3) == "");
-  CHECK(scene.observer.find({3})->findings.http_host == "192.0.2.1");
+  CHECK(scene.observer.find({3})->findings->http_host == "192.0.2.1");
 }
 
 TEST_CASE("DNS over TCP gives names too", "[observer]") {
@@ -128,6 +135,41 @@ TEST_CASE("What is looked at is bounded: the flow that began first is let go", "
   // Those that have finished take no place.
   for (std::uint64_t id = 4; id <= 9; ++id) scene.say(id, hello("b.example"));
   CHECK(scene.domain(9) == "b.example tls-sni");
+}
+
+TEST_CASE("A flow of which only the SYN is seen costs nothing", "[observer]") {
+  Scene scene;
+  const auto segment = [](std::uint8_t flags, std::uint32_t sequence) {
+    return PacketBuilder{"10.0.0.1", "192.0.2.1"}.tcp(1001, 443, flags, sequence);
+  };
+  scene.see(1, segment(tcp_flag::syn, Scene::kSyn).build());
+  CHECK(scene.domain(1) == "(nothing)");
+  scene.see(1, segment(tcp_flag::ack, Scene::kSyn + 1).payload(as_text(hello("a.example"))).build());
+  CHECK(scene.domain(1) == "a.example tls-sni");
+}
+
+TEST_CASE("What was cut teaches nothing, and its flow is looked at no longer", "[observer]") {
+  Scene scene;
+  const auto said = [](std::uint32_t sequence, std::string_view words) {
+    return PacketBuilder{"10.0.0.1", "192.0.2.1"}
+        .tcp(1001, 80, tcp_flag::ack, sequence)
+        .payload(words)
+        .build();
+  };
+  scene.see(1, said(77, "GET / HTTP/1.1\r\n"));
+  Bytes cut = said(77 + 16, "Host: a.example\r\n\r\n");
+  cut.pop_back();
+  scene.see(1, cut);
+  scene.see(1, said(77 + 16, "Host: a.example\r\n\r\n"));
+  CHECK(scene.domain(1) == "");
+  Bytes answer = PacketBuilder{"10.0.0.53", "10.0.0.1"}
+                     .udp(53, 4711)
+                     .payload(as_text(DnsBuilder{1, true}.question("a.example").build()))
+                     .build();
+  answer.pop_back();
+  scene.see(2, answer, true);
+  CHECK(scene.observer.dns().malformed == 0);
+  CHECK(scene.observer.dns().unasked == 0);
 }
 
 TEST_CASE("A flow that is gone is forgotten", "[observer]") {

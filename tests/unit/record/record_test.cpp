@@ -98,6 +98,31 @@ TEST_CASE("Line and fields say whose the flow is", "[record]") {
   CHECK(to_line(record).find(" by \"/tmp/a\\x0a\\\"b\"[4711],") != std::string::npos);
 }
 
+TEST_CASE("Line and fields say for whom the flow was meant, and what it said", "[record]") {
+  Record record = web_record();
+  CHECK_FALSE(fields_of(record).contains("TOLLGATE_DOMAIN"));
+  record.domain = "www.example.org";
+  record.domain_source = NameSource::dns;
+  Findings findings;
+  findings.protocol = Spoken::tls;
+  findings.sni = "www.example.org";
+  findings.alpn = {"h2", "http/1.1"};
+  findings.encrypted = true;
+  record.findings = std::make_shared<const Findings>(findings);
+  CHECK(to_line(record) ==
+        "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 (www.example.org) eth0 uid 1000, rule "
+        "\"no web\" (link)");
+  auto fields = fields_of(record);
+  CHECK(fields["TOLLGATE_DOMAIN"] == "www.example.org");
+  CHECK(fields["TOLLGATE_DOMAIN_SOURCE"] == "dns");
+  CHECK(fields["TOLLGATE_SNI"] == "www.example.org");
+  CHECK(fields["TOLLGATE_ALPN"] == "h2,http/1.1");
+  CHECK(fields["TOLLGATE_PROTOCOL_SEEN"] == "tls");
+  CHECK(fields["TOLLGATE_ENCRYPTED"] == "true");
+  record.domain = "a\nb";
+  CHECK(to_line(record).find("(\"a\\x0ab\")") != std::string::npos);
+}
+
 TEST_CASE("A line leaves out what is not known", "[record]") {
   Record record = web_record();
   record.interface.clear();
