@@ -171,6 +171,7 @@ void Daemon::on_adopted(bool whole) {
       std::string{to_string(queue_->mark_path())};
   // The policy's text, the kernel's types, the answers about sockets: read once.
   return_spare_memory();
+  return_startup_code();
   log_.message(LogLevel::info, "ready: " + summary);
   service_manager_.ready(summary);
 }
