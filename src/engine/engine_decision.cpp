@@ -129,7 +129,7 @@ Evidence Engine::evidence(FlowIndex index) const {
   seen.hash_awaited = owners_.at(index).hash_awaited;
   if (const Observed* const observed = observer_.find(flow.id); observed && observed->domain_source) {
     seen.domain = std::string_view{observed->domain};
-    seen.domain_source = observed->domain_source;
+    seen.domain_source = *observed->domain_source;
   }
   return seen;
 }
