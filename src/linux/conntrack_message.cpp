@@ -176,6 +176,9 @@ std::optional<ConntrackAttributes> decode_conntrack_attributes(Reader in) {
       case CTA_TUPLE_REPLY:
         reply = decode_tuple(value);
         break;
+      case CTA_TUPLE_MASTER:
+        found.master = decode_tuple(value);
+        break;
       case CTA_MARK:
         if (!value.u32(mark)) return std::nullopt;
         found.mark = mark;

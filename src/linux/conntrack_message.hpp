@@ -25,6 +25,7 @@ std::optional<FiveTuple> decode_tuple(Reader attributes);
 struct ConntrackAttributes {
   ConntrackEntry entry;
   std::optional<std::uint32_t> mark;  // whole
+  std::optional<FiveTuple> master;    // original direction of the entry whose helper expected this one
 };
 // nullopt without a readable original tuple. Without a readable reply tuple that is its reverse.
 std::optional<ConntrackAttributes> decode_conntrack_attributes(Reader attributes);

@@ -22,7 +22,7 @@ struct Fields {
   std::uint8_t hook = 0;
   std::uint32_t mark = 0, indev = 0, outdev = 0, wire_length = 0;
   std::optional<std::uint32_t> uid, gid;
-  std::optional<FiveTuple> conntrack;
+  std::optional<FiveTuple> conntrack, master;
   std::uint32_t conntrack_id = 0;
   bool established = false;
   std::span<const std::uint8_t> payload;
@@ -74,6 +74,7 @@ bool read_field(std::uint16_t type, Reader value, Fields& fields) {
       if (const auto found = decode_conntrack_attributes(value)) {
         fields.conntrack = found->entry.original;
         fields.conntrack_id = found->entry.id;
+        fields.master = found->master;
       }
       return true;
     case NFQA_CT_INFO:
@@ -145,6 +146,7 @@ std::optional<DecodedPacket> decode_packet(std::span<const std::uint8_t> message
   if (fields.gid) packet.gid = *fields.gid;
   packet.conntrack = fields.conntrack;
   packet.conntrack_id = fields.conntrack_id;
+  packet.master = fields.master;
   packet.established = fields.established;
   return decoded;
 }

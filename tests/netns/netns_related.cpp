@@ -179,9 +179,9 @@ Finished ftp(const NetworkNamespace& from, const std::string& address, bool acti
   return in(from, [&] { return run(command); });
 }
 
-std::string control_only() {
+std::string control_only(const std::string& verdict = "permanent-accept") {
   return "[default]\noutbound = \"permanent-block\"\ninbound = \"permanent-block\"\n" +
-         rule("control", "permanent-accept", "port = \"tcp/21\"\ndirection = \"outbound\"");
+         rule("control", verdict, "port = \"tcp/21\"\ndirection = \"outbound\"");
 }
 
 #define NEEDS_FTP(scene)                                                                  \
@@ -204,6 +204,23 @@ TEST_CASE("related = inherit: what a helper expects has its master's verdict, bo
         CHECK(got.output == "it works\n");
       });
       CHECK(asked == 1);  // the control connection
+    }
+  }
+}
+
+TEST_CASE(
+    "related = inherit: of a master that is asked packet by packet, where the kernel says whose it is") {
+  TOLLGATE_NEEDS("curl", "python3");
+  for (const std::string& address : kPeer.both()) {
+    const Scene scene{{control_only("accept")}};
+    NEEDS_FTP(scene);
+    const FtpServer server{scene.net.peer, address};
+    const bool told = scene.daemon.status().mark_path == "conntrack";
+    for (const bool active : {false, true}) {
+      INFO(address << (active ? " active" : " passive") << (told ? ", told" : ", not told"));
+      const Finished got = ftp(scene.net.host, address, active);
+      INFO(got.errors);
+      CHECK(got.output == (told ? "it works\n" : ""));
     }
   }
 }

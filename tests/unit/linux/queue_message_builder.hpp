@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -42,9 +43,14 @@ class QueueMessage {
     mnl_attr_put(header_, attribute, bytes.size(), bytes.data());
     return *this;
   }
-  QueueMessage& conntrack(const FiveTuple& original) {
+  QueueMessage& conntrack(const FiveTuple& original, const std::optional<FiveTuple>& master = std::nullopt) {
     nlattr* const nest = mnl_attr_nest_start(header_, NFQA_CT);
     put_original_tuple(header_, original);
+    if (master) {
+      auto* const begin = static_cast<nlattr*>(mnl_nlmsg_get_payload_tail(header_));
+      put_original_tuple(header_, *master);
+      begin->nla_type = CTA_TUPLE_MASTER | NLA_F_NESTED;
+    }
     put_mark(header_, 0x01000100, 0xffffffff);
     mnl_attr_nest_end(header_, nest);
     return *this;

@@ -136,6 +136,18 @@ TEST_CASE("conntrack data gives the flow's original direction") {
   CHECK(*decoded->packet.conntrack == original);
 }
 
+TEST_CASE("conntrack data names the flow whose helper expected this one") {
+  const FiveTuple control = tuple(Protocol::tcp, 4711, 21), data = tuple(Protocol::tcp, 4712, 1025);
+  for (const bool expected : {true, false}) {
+    QueueMessage message{4200};
+    message.packet(1, kOutput).conntrack(data, expected ? std::optional{control} : std::nullopt);
+    const auto decoded = decode_packet(message.bytes(), options(MarkPath::conntrack), name_of);
+    REQUIRE(decoded);
+    CHECK(*decoded->packet.conntrack == data);
+    CHECK(decoded->packet.master == (expected ? std::optional{control} : std::nullopt));
+  }
+}
+
 TEST_CASE("conntrack data of IPv6") {
   FiveTuple original;
   original.family = Family::ipv6;
