@@ -18,6 +18,7 @@ find_package(OpenSSL 3.0 REQUIRED)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(MAXMINDDB REQUIRED IMPORTED_TARGET libmaxminddb)
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
+pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 find_package(Threads REQUIRED)
 
 add_library(tollgate_boost INTERFACE)

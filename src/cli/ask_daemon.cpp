@@ -7,6 +7,7 @@
 #include "invocation.hpp"
 #include "output.hpp"
 #include "tollgate/control/flow_entry.hpp"
+#include "tollgate/names/name_source.hpp"
 #include "words.hpp"
 
 namespace tollgate::cli {
@@ -119,6 +120,12 @@ ExplainRequest explain_request(const Invocation& asked) {
   request.interface = asked.interface.value_or("");
   if (asked.user) request.uid = user_number(*asked.user);
   if (asked.group) request.gid = group_number(*asked.group);
+  if (asked.domain) request.domain = domain_name("--domain", *asked.domain);
+  if (asked.name_source) {
+    if (!parse_name_source(*asked.name_source))
+      throw Failure{Exit::usage, "--name-source: no such source of names (dns, mdns, tls-sni, …)"};
+    request.name_source = *asked.name_source;
+  }
   request.who = asked.who;
   return request;
 }

@@ -131,6 +131,9 @@ void explain_options(CLI::App& command, Invocation& asked) {
   word_option(command, "--interface", asked.interface, "NAME", "");
   word_option(command, "--user", asked.user, "USER", "Whose socket it is: a name or a uid");
   word_option(command, "--group", asked.group, "GROUP", "A name or a gid");
+  word_option(command, "--domain", asked.domain, "NAME", "The name that it is meant for");
+  word_option(command, "--name-source", asked.name_source, "WORD",
+              "Where that was seen: dns (the default), tls-sni, …");
   who_options(command, asked);
   word_option(command, "--policy", asked.policy, "PATH", "Ask this policy instead of the daemon");
 }

@@ -332,7 +332,9 @@ void refused(Page& page, const Diagnostics& diagnostics, std::uint64_t omitted) 
 void explanation(Page& page, const ExplainRequest& request, const Explanation& explanation) {
   page.out << to_string(request.direction) << ' ' << to_string(request.protocol) << ' '
            << endpoint(request.source.to_string(), request.source_port) << " > "
-           << endpoint(request.destination.to_string(), request.destination_port) << '\n';
+           << endpoint(request.destination.to_string(), request.destination_port);
+  if (!request.domain.empty()) page.out << " for " << readable_domain(request.domain);
+  page.out << '\n';
   if (!explanation.tried.empty()) {
     Table table{page, {{"MATCH"}, {"RULE", false, true}, {"WHERE", false, true}, {"WHY"}}};
     for (const Explanation::Tried& tried : explanation.tried) {

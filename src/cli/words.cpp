@@ -11,6 +11,7 @@
 #include "failure.hpp"
 #include "linux/system_sources.hpp"
 #include "table.hpp"
+#include "tollgate/names/domain.hpp"
 
 namespace tollgate::cli {
 
@@ -31,6 +32,11 @@ std::uint16_t port_number(const std::string& option, const std::string& text) {
   const std::optional<std::uint16_t> number = whole_number<std::uint16_t>(text);
   if (!number) throw Failure{Exit::usage, option + ": \"" + text + "\" is not a number from 0 to 65535"};
   return *number;
+}
+
+std::string domain_name(const std::string& option, const std::string& text) {
+  if (auto domain = canonical_domain(text)) return *std::move(domain);
+  throw Failure{Exit::usage, option + ": \"" + text + "\" is not a domain"};
 }
 
 std::uint32_t pid_number(const std::string& text) {

@@ -13,6 +13,7 @@ namespace tollgate::cli {
 
 // Words of the command line as values. All throw Failure{Exit::usage} that names the option.
 std::uint16_t port_number(const std::string& option, const std::string& text);
+std::string domain_name(const std::string& option, const std::string& text);  // canonical
 std::uint32_t pid_number(const std::string& text);
 std::uint64_t seconds(const std::string& option, const std::string& text);  // "90s", "10m", "1h", "7d"
 std::uint32_t user_number(const std::string& text);                         // a name or a uid

@@ -71,6 +71,8 @@ Evidence evidence(const ExplainRequest& request, const std::optional<Process>& p
   if (!request.interface.empty()) seen.interface = std::string_view{request.interface};
   if (request.uid) seen.uid = *request.uid;
   if (request.gid) seen.gid = *request.gid;
+  if (!request.domain.empty()) seen.domain = std::string_view{request.domain};
+  seen.domain_source = parse_name_source(request.name_source).value_or(NameSource::dns);
   if (process) seen.process = &*process;
   return seen;
 }

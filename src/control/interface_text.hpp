@@ -332,6 +332,9 @@ method Explain(
   interface: ?string,
   uid: ?int,
   gid: ?int,
+  # The name that it is meant for, in any form; name_source is one of FlowInfo's domain_source, or else dns.
+  domain: ?string,
+  name_source: ?string,
   # Of the process; where none is given, nothing is known of it. A parent is any ancestor.
   process: ?string,
   command: ?string,

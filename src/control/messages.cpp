@@ -7,6 +7,8 @@
 
 #include "json_codec.hpp"
 #include "tollgate/base/glob.hpp"
+#include "tollgate/names/domain.hpp"
+#include "tollgate/names/name_source.hpp"
 
 namespace tollgate {
 
@@ -205,6 +207,8 @@ void members(Visitor& visit, Like<ExplainRequest> auto& request) {
   visit.defaulted("interface", request.interface);
   visit("uid", request.uid);
   visit("gid", request.gid);
+  visit.defaulted("domain", request.domain);
+  visit.defaulted("name_source", request.name_source);
   members(visit, request.who);
 }
 
@@ -344,6 +348,13 @@ Result<ExplainRequest, std::string> explain_from_json(const boost::json::value& 
   if (request && request->source.family() != request->destination.family()) {
     return std::string{"destination: not of the same family (IPv4, IPv6) as source"};
   }
+  if (request && !request->domain.empty()) {
+    const auto domain = canonical_domain(request->domain);
+    if (!domain) return std::string{"domain: not a domain"};
+    request->domain = *domain;
+  }
+  if (request && !request->name_source.empty() && !parse_name_source(request->name_source))
+    return std::string{"name_source: no such source of names"};
   return request;
 }
 

@@ -18,6 +18,7 @@
 #include "gzip.hpp"
 #include "netlink_socket.hpp"
 #include "place_file.hpp"
+#include "suffix_file.hpp"
 
 namespace tollgate {
 
@@ -110,6 +111,13 @@ Result<std::vector<std::string>, Diagnostic> SystemSources::policy_files(const s
 Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> SystemSources::places(const std::string& path) {
   lists_.insert(path);
   return open_place_file(path);
+}
+
+Result<std::shared_ptr<const SuffixList>, Diagnostic> SystemSources::suffixes() {
+  std::string file;
+  auto list = open_suffix_file(file);
+  if (!file.empty()) lists_.insert(file);
+  return list;
 }
 
 std::optional<std::uint32_t> SystemSources::user_id(const std::string& name) {

@@ -10,12 +10,13 @@
 namespace tollgate {
 
 // Files and the user database of this machine; what is named *.gz is unpacked. Remembers what was read
-// besides the policy's own files: its lists and places.
+// besides the policy's own files: its lists and places, and the public suffix list.
 class SystemSources final : public PolicySources {
  public:
   Result<std::string, Diagnostic> read(const std::string& path) override;
   Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) override;
   Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> places(const std::string& path) override;
+  Result<std::shared_ptr<const SuffixList>, Diagnostic> suffixes() override;
   std::optional<std::uint32_t> user_id(const std::string& name) override;
   std::optional<std::uint32_t> group_id(const std::string& name) override;
   Time now() override;

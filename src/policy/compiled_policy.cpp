@@ -8,10 +8,12 @@
 namespace tollgate {
 
 CompiledPolicy::CompiledPolicy(PolicyParts parts)
-    : CompiledPolicy{std::make_shared<const PolicyParts>(parts), parts.rules} {}
+    : CompiledPolicy{std::make_shared<const PolicyParts>(parts), parts.suffixes, parts.rules} {}
 
-CompiledPolicy::CompiledPolicy(std::shared_ptr<const PolicyParts> parts, std::vector<Rule> rules)
+CompiledPolicy::CompiledPolicy(std::shared_ptr<const PolicyParts> parts,
+                               std::shared_ptr<const SuffixList> suffixes, std::vector<Rule> rules)
     : parts_{std::move(parts)},
+      suffixes_{std::move(suffixes)},
       rules_{std::move(rules)},
       tests_{rules_, parts_->lists},
       indexes_{RuleIndex{rules_, Direction::outbound}, RuleIndex{rules_, Direction::inbound},
@@ -20,6 +22,7 @@ CompiledPolicy::CompiledPolicy(std::shared_ptr<const PolicyParts> parts, std::ve
     if (rule.expires) next_expiry_ = std::min(next_expiry_.value_or(*rule.expires), *rule.expires);
     asks_countries_ = asks_countries_ || !rule.countries.any();
     asks_asns_ = asks_asns_ || !rule.asns.any();
+    asks_registrable_ = asks_registrable_ || !rule.registrable_domains.any();
   }
 }
 
@@ -32,7 +35,15 @@ Probe CompiledPolicy::probe(const Evidence& seen) const {
   if (asks_asns_ && parts_->asn_places) {
     if (const auto asn = parts_->asn_places->asn(probe.remote_address())) probe.asn = *asn;
   }
+  if (asks_registrable_) probe.registrable = registrable(seen.domain);
   return probe;
+}
+
+Known<std::string_view> CompiledPolicy::registrable(const Known<std::string_view>& domain) const {
+  if (!domain.is_known() || suffixes_ == nullptr)
+    return domain.is_awaited() ? domain : Known<std::string_view>{};
+  const std::string_view found = suffixes_->registrable(*domain);
+  return found.empty() ? Known<std::string_view>{} : found;
 }
 
 bool asks_for(const Policy& policy, ProcessField field) {

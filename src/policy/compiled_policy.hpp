@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "address_list.hpp"
+#include "list_reader.hpp"
 #include "rule_index.hpp"
 #include "rule_reader.hpp"
 #include "rule_tests.hpp"
@@ -22,9 +22,10 @@ inline constexpr std::size_t kDirections = static_cast<std::size_t>(Direction::c
 struct PolicyParts {
   std::vector<Rule> rules;  // also those that have expired
   std::vector<std::string> list_names;
-  std::vector<AddressList> lists;                                   // as list_names
+  std::vector<PolicyList> lists;                                    // as list_names
   Diagnostics skipped;                                              // lines of lists
   std::shared_ptr<const PlaceDatabase> country_places, asn_places;  // null where [places] names none
+  std::shared_ptr<const SuffixList> suffixes;                       // null where no rule asks for it
   std::array<Verdict, kDirections> defaults{Verdict::permanent_accept, Verdict::permanent_block,
                                             Verdict::permanent_drop};
   // What rules that are added later may name, and may not.
@@ -35,8 +36,10 @@ struct PolicyParts {
 class CompiledPolicy final : public Policy {
  public:
   explicit CompiledPolicy(PolicyParts parts);  // with all its rules
-  // `rules` are those in force, and speak of the parts' lists.
-  CompiledPolicy(std::shared_ptr<const PolicyParts> parts, std::vector<Rule> rules);
+  // `rules` are those in force, and speak of the parts' lists. `suffixes`: as the parts' or, where only
+  // added rules ask for it, theirs.
+  CompiledPolicy(std::shared_ptr<const PolicyParts> parts, std::shared_ptr<const SuffixList> suffixes,
+                 std::vector<Rule> rules);
   // The tests point into the parts.
   CompiledPolicy(const CompiledPolicy&) = delete;
   CompiledPolicy& operator=(const CompiledPolicy&) = delete;
@@ -55,13 +58,15 @@ class CompiledPolicy final : public Policy {
   std::vector<TriedRule> explain(const Evidence& seen) const override;
 
  private:
-  // The evidence as it is compared, with the places that rules ask for.
+  // The evidence as it is compared, with the places and names that rules ask for.
   Probe probe(const Evidence& seen) const;
+  Known<std::string_view> registrable(const Known<std::string_view>& domain) const;
 
   std::shared_ptr<const PolicyParts> parts_;
+  std::shared_ptr<const SuffixList> suffixes_;
   std::vector<Rule> rules_;
   std::optional<Time> next_expiry_;
-  bool asks_countries_ = false, asks_asns_ = false;  // some rule does
+  bool asks_countries_ = false, asks_asns_ = false, asks_registrable_ = false;  // some rule does
   RuleTests tests_;
   std::array<RuleIndex, kDirections> indexes_;
 };

@@ -27,7 +27,7 @@ std::string is_not(const std::vector<std::string>& values) {
 
 class Explainer {
  public:
-  Explainer(std::span<const std::string> list_names, std::span<const AddressList> lists, const Probe& probe)
+  Explainer(std::span<const std::string> list_names, std::span<const PolicyList> lists, const Probe& probe)
       : list_names_{list_names}, lists_{lists}, probe_{probe}, seen_{probe.seen} {}
 
   RuleAnswer explain(const Rule& rule) {
@@ -44,6 +44,9 @@ class Explainer {
     scope(rule, inbound ? source : destination);
     country(rule);
     owner(rule.asns, "asn", probe_.asn);
+    domain(rule.domains, "domain", seen_.domain);
+    domain(rule.registrable_domains, "registrable domain", probe_.registrable);
+    name_source(rule);
     interface(rule);
     owner(rule.users, "user", seen_.uid);
     owner(rule.groups, "group", seen_.gid);
@@ -97,7 +100,7 @@ class Explainer {
       wanted.push_back(prefix.to_string());
     }
     for (const ListId list : match.lists) {
-      if (lists_[list.value].contains(address)) return;
+      if (lists_[list.value].addresses.contains(address)) return;
       wanted.push_back('@' + list_names_[list.value]);
     }
     no(std::string{name} + ' ' + address.to_string() + ' ' + is_not(wanted));
@@ -124,6 +127,41 @@ class Explainer {
     for (const Country each : rule.countries.values) wanted.push_back(each.to_string());
     if (rule.countries.unknown) wanted.emplace_back("unknown");
     no("country " + country.to_string() + ' ' + is_not(wanted));
+  }
+
+  void domain(const DomainMatch& match, const char* name, const Known<std::string_view>& domain) {
+    if (match.any()) return;
+    if (domain.is_awaited()) return wait_for(name);
+    if (domain.is_empty()) {
+      if (!match.unknown) no(std::string{name} + " is unknown");
+      return;
+    }
+    std::vector<std::string> wanted;
+    for (const DomainPattern& pattern : match.patterns) {
+      if (pattern.matches(*domain)) return;
+      wanted.push_back(pattern.to_string());
+    }
+    for (const ListId list : match.lists) {
+      if (lists_[list.value].domains.contains(*domain)) return;
+      wanted.push_back('@' + list_names_[list.value]);
+    }
+    if (match.unknown) wanted.emplace_back("unknown");
+    no(std::string{name} + ' ' + std::string{*domain} + ' ' + is_not(wanted));
+  }
+
+  void name_source(const Rule& rule) {
+    const FieldMatch<NameSource>& match = rule.name_sources;
+    if (match.any()) return;
+    if (seen_.domain.is_awaited()) return wait_for("domain");
+    if (seen_.domain.is_empty()) {
+      if (!match.unknown) no("name source is unknown");
+      return;
+    }
+    if (std::ranges::find(match.values, seen_.domain_source) != match.values.end()) return;
+    std::vector<std::string> wanted;
+    for (const NameSource source : match.values) wanted.emplace_back(to_string(source));
+    if (match.unknown) wanted.emplace_back("unknown");
+    no("name source " + std::string{to_string(seen_.domain_source)} + ' ' + is_not(wanted));
   }
 
   void interface(const Rule& rule) {
@@ -181,7 +219,7 @@ class Explainer {
   }
 
   std::span<const std::string> list_names_;
-  std::span<const AddressList> lists_;
+  std::span<const PolicyList> lists_;
   const Probe& probe_;
   const Evidence& seen_;
   std::optional<std::string> no_;
@@ -191,7 +229,7 @@ class Explainer {
 }  // namespace
 
 RuleAnswer explain_rule(const Rule& rule, std::span<const std::string> list_names,
-                        std::span<const AddressList> lists, const Probe& probe) {
+                        std::span<const PolicyList> lists, const Probe& probe) {
   return Explainer{list_names, lists, probe}.explain(rule);
 }
 

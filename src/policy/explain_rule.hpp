@@ -4,7 +4,7 @@
 #include <span>
 #include <string>
 
-#include "address_list.hpp"
+#include "list_reader.hpp"
 #include "probe.hpp"
 #include "tollgate/policy/policy.hpp"
 
@@ -15,9 +15,10 @@ struct RuleAnswer {
   std::string why;
 };
 
-// One rule against the evidence and the places of its remote end, field by field as the rule was written and
-// by nothing that was compiled from it: what match() says is held against this.
+// One rule against the evidence and the places of its remote end and what of its domain is registered, field
+// by field as the rule was written and by nothing that was compiled from it: what match() says is held
+// against this.
 RuleAnswer explain_rule(const Rule& rule, std::span<const std::string> list_names,
-                        std::span<const AddressList> lists, const Probe& probe);
+                        std::span<const PolicyList> lists, const Probe& probe);
 
 }  // namespace tollgate

@@ -13,7 +13,6 @@
 namespace tollgate {
 namespace {
 
-constexpr std::string_view kUnknown = "unknown";     // the empty field
 constexpr std::size_t kLongestInterface = 15;        // IFNAMSIZ - 1, linux/if.h
 constexpr std::int64_t kGreatestOwner = 0xfffffffe;  // (uid_t)-1 is nobody's
 constexpr std::int64_t kGreatestAsn = 0xffffffff;    // RFC 6793
@@ -73,14 +72,7 @@ void read_address(const TomlValue& value, const ListNames& lists, AddressMatch& 
     addresses.prefixes.insert(addresses.prefixes.end(), networks->begin(), networks->end());
     return;
   }
-  const auto list = lists.find(text->substr(1));
-  if (list == lists.end()) {
-    std::vector<std::string_view> names;
-    for (const auto& [name, known] : lists) names.push_back(name);
-    return value.error(value.name() + ": there is no list " + in_quotes(text->substr(1)) +
-                       suggestion(text->substr(1), names));
-  }
-  addresses.lists.push_back(list->second.id);
+  if (const NamedList* list = find_list(value, *text, lists, false)) addresses.lists.push_back(list->id);
 }
 
 void read_interface(const TomlValue& value, FieldMatch<std::string>& interfaces) {
@@ -184,6 +176,24 @@ FieldMatch<std::uint32_t> read_owners(const TomlValue& values, const char* kind,
 }
 
 }  // namespace
+
+const NamedList* find_list(const TomlValue& value, std::string_view text, const ListNames& lists,
+                           bool domains) {
+  const std::string_view wanted = text.substr(1);
+  const auto list = lists.find(wanted);
+  if (list == lists.end()) {
+    std::vector<std::string_view> names;
+    for (const auto& [name, known] : lists) names.push_back(name);
+    value.error(value.name() + ": there is no list " + in_quotes(wanted) + suggestion(wanted, names));
+    return nullptr;
+  }
+  const NamedList& found = list->second;
+  // What could not be read has been reported.
+  if ((domains ? found.of_domains : found.of_addresses) || !found.complete) return &found;
+  value.error(value.name() + ": list." + std::string{wanted} + " has no " +
+              (domains ? "domains" : "addresses"));
+  return nullptr;
+}
 
 DirectionSet read_directions(const TomlValue& values) {
   DirectionSet directions;

@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "rule_reader.hpp"
 
 namespace tollgate {
+
+// "unknown": the empty field.
+inline constexpr std::string_view kUnknown = "unknown";
+
+// The list that "@NAME" means. Null: there is none, or it is not of addresses or (`domains`) of domains; that
+// has been reported then.
+const NamedList* find_list(const TomlValue& value, std::string_view text, const ListNames& lists,
+                           bool domains);
 
 // The fields of a [[rule]], each a value or an array of values. Bad values are reported and left out.
 DirectionSet read_directions(const TomlValue& value);

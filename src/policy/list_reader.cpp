@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "list_reader.hpp"
 
-#include <array>
 #include <charconv>
 #include <iterator>
 #include <optional>
 
 #include "address_key.hpp"
 #include "address_range.hpp"
+#include "domain_list_reader.hpp"
 #include "tollgate/config/path.hpp"
 
 namespace tollgate {
 namespace {
 
 constexpr std::string_view kBlanks = " \t\r\v\f";
-
-// Part of the language, not of this version.
-constexpr std::array<std::string_view, 1> kLater = {"domains"};
 
 // What becomes of a list with lines that are none of its forms.
 enum class BrokenLines : std::uint8_t { refuse, skip };
@@ -58,32 +55,108 @@ void parse_line(std::string_view line, std::uint32_t number, std::vector<Prefix>
             more ? "one address or network a line, and a comment begins with #" : why_not_a_prefix(text));
 }
 
-void read_list_file(const TomlValue& value, PolicySources& sources, std::vector<Prefix>& prefixes,
-                    Diagnostics& file_diagnostics) {
-  const auto name = value.string();
-  if (!name) return;
-  const std::string path = path_beside(value.file(), *name);
-  const auto text = sources.read(path);
-  if (!text) {
-    value.error("cannot read " + in_quotes(path) + ": " + text.error().message);
-    return;
-  }
-  FileDiagnostics found{path};
-  const std::vector<Prefix> lines = parse_list_file(*text, found);
-  prefixes.insert(prefixes.end(), lines.begin(), lines.end());
-  const Diagnostics wrong = found.take();
-  file_diagnostics.insert(file_diagnostics.end(), wrong.begin(), wrong.end());
-}
+class ListReader {
+ public:
+  ListReader(TomlTable table, PolicySources& sources) : table_{std::move(table)}, sources_{sources} {}
 
-void read_entry(const TomlValue& value, std::vector<Prefix>& prefixes) {
-  const auto text = value.string();
-  if (!text) return;
-  if (const auto networks = parse_addresses(*text)) {
-    prefixes.insert(prefixes.end(), networks->begin(), networks->end());
-  } else {
-    value.error(why_not_a_prefix(*text));
+  PolicyList read(Diagnostics& broken, Diagnostics& skipped) {
+    const auto lines = table_.take("broken_lines");
+    const bool skip = lines && lines->word({BrokenLines::refuse, BrokenLines::skip}) == BrokenLines::skip;
+    file_diagnostics_ = skip ? &skipped : &broken;
+    PolicyList list;
+    list.of_addresses = read_addresses();
+    list.of_domains = read_domains();
+    const std::size_t errors_before = table_.found().size();
+    table_.refuse_rest();
+    const bool misspelled = table_.found().size() != errors_before;
+    if (!list.of_addresses && !list.of_domains && !misspelled) {
+      table_.error(table_.name() +
+                   " needs addresses or domains (files), entries (networks) or names (domains)");
+    }
+    list.addresses = AddressList{prefixes_};
+    list.domains = std::move(domains_).build();
+    return list;
   }
-}
+
+ private:
+  // Whether there are any of its keys.
+  bool read_addresses() {
+    const auto files = table_.take("addresses");
+    const auto entries = table_.take("entries");
+    if (files) {
+      for (const TomlValue& file : files->each()) {
+        read_file(file, [&](std::string_view text, FileDiagnostics& found) {
+          const std::vector<Prefix> lines = parse_list_file(text, found);
+          prefixes_.insert(prefixes_.end(), lines.begin(), lines.end());
+        });
+      }
+    }
+    if (entries) {
+      for (const TomlValue& entry : entries->each()) read_entry(entry);
+    }
+    return files || entries;
+  }
+
+  bool read_domains() {
+    const auto files = table_.take("domains");
+    const auto names = table_.take("names");
+    const auto allow = table_.take("allow");
+    const auto allow_files = table_.take("allow_domains");
+    if (files) read_domain_files(*files, false);
+    if (allow_files) read_domain_files(*allow_files, true);
+    if (names) read_names(*names, false);
+    if (allow) read_names(*allow, true);
+    return files || names;
+  }
+
+  void read_domain_files(const TomlValue& files, bool except) {
+    for (const TomlValue& file : files.each()) {
+      read_file(file, [&](std::string_view text, FileDiagnostics& found) {
+        parse_domain_list(text, except, domains_, found);
+      });
+    }
+  }
+
+  void read_names(const TomlValue& names, bool except) {
+    for (const TomlValue& value : names.each()) {
+      const auto text = value.string();
+      if (!text) continue;
+      const auto pattern = DomainPattern::parse(*text);
+      if (pattern) {
+        domains_.add(*pattern, except);
+      } else {
+        value.wrong(R"(a domain or what is below one, like "example.org" or "*.example.org")");
+      }
+    }
+  }
+
+  template <class Parse>
+  void read_file(const TomlValue& value, Parse&& parse) {
+    const auto name = value.string();
+    if (!name) return;
+    const std::string path = path_beside(value.file(), *name);
+    const auto text = sources_.read(path);
+    if (!text) return value.error("cannot read " + in_quotes(path) + ": " + text.error().message);
+    FileDiagnostics found{path};
+    parse(*text, found);
+    const Diagnostics wrong = found.take();
+    file_diagnostics_->insert(file_diagnostics_->end(), wrong.begin(), wrong.end());
+  }
+
+  void read_entry(const TomlValue& value) {
+    const auto text = value.string();
+    if (!text) return;
+    const auto networks = parse_addresses(*text);
+    if (!networks) return value.error(why_not_a_prefix(*text));
+    prefixes_.insert(prefixes_.end(), networks->begin(), networks->end());
+  }
+
+  TomlTable table_;
+  PolicySources& sources_;
+  Diagnostics* file_diagnostics_ = nullptr;
+  std::vector<Prefix> prefixes_;
+  DomainSet::Builder domains_;
+};
 
 }  // namespace
 
@@ -114,25 +187,8 @@ std::vector<Prefix> parse_list_file(std::string_view text, FileDiagnostics& foun
   return prefixes;
 }
 
-std::vector<Prefix> read_list(TomlTable table, PolicySources& sources, Diagnostics& broken,
-                              Diagnostics& skipped) {
-  std::vector<Prefix> prefixes;
-  const auto lines = table.take("broken_lines");
-  const bool skip = lines && lines->word({BrokenLines::refuse, BrokenLines::skip}) == BrokenLines::skip;
-  Diagnostics& file_diagnostics = skip ? skipped : broken;
-  const auto files = table.take("addresses");
-  const auto entries = table.take("entries");
-  if (files) {
-    for (const TomlValue& file : files->each()) read_list_file(file, sources, prefixes, file_diagnostics);
-  }
-  if (entries) {
-    for (const TomlValue& entry : entries->each()) read_entry(entry, prefixes);
-  }
-  table.refuse_rest(kLater);
-  if (table.empty() || (lines && !files && !entries)) {
-    table.error(table.name() + " needs addresses (a file) or entries (networks)");
-  }
-  return prefixes;
+PolicyList read_list(TomlTable table, PolicySources& sources, Diagnostics& broken, Diagnostics& skipped) {
+  return ListReader{std::move(table), sources}.read(broken, skipped);
 }
 
 }  // namespace tollgate

@@ -47,7 +47,8 @@ void read_rules(std::vector<TomlTable>& tables, const RuleContext& context, cons
 }
 
 Result<std::vector<Rule>, Diagnostics> read_added(const PolicyText& added, const PolicyParts& parts,
-                                                  const PolicyFeatures& features, PolicySources& sources) {
+                                                  const PolicyFeatures& features, PolicySources& sources,
+                                                  std::shared_ptr<const SuffixList>& suffixes) {
   std::vector<Rule> rules;
   if (added.text.empty()) return rules;
   const auto document = TomlDocument::parse(added.text, added.file);
@@ -57,7 +58,11 @@ Result<std::vector<Rule>, Diagnostics> read_added(const PolicyText& added, const
   std::vector<TomlTable> tables;
   if (const auto value = root.take("rule")) tables = value->tables();
   root.refuse_rest();
-  const RuleContext context{features, sources, parts.lists_by_name, parts.country_places != nullptr,
+  const RuleContext context{features,
+                            sources,
+                            suffixes,
+                            parts.lists_by_name,
+                            parts.country_places != nullptr,
                             parts.asn_places != nullptr};
   RulePlaces places;
   read_rules(tables, context, &parts.rule_places, places, rules);
@@ -70,12 +75,13 @@ Result<std::vector<Rule>, Diagnostics> read_added(const PolicyText& added, const
 Result<PolicyPointer, Diagnostics> put_together(const std::shared_ptr<const PolicyParts>& parts,
                                                 const PolicyText& added, const PolicyFeatures& features,
                                                 PolicySources& sources) {
-  auto rules = read_added(added, *parts, features, sources);
+  std::shared_ptr<const SuffixList> suffixes = parts->suffixes;
+  auto rules = read_added(added, *parts, features, sources, suffixes);
   if (!rules) return rules.error();
   rules->insert(rules->end(), parts->rules.begin(), parts->rules.end());
   const Time now = sources.now();
   std::erase_if(*rules, [now](const Rule& rule) { return rule.expires && *rule.expires <= now; });
-  return PolicyPointer{std::make_shared<const CompiledPolicy>(parts, std::move(*rules))};
+  return PolicyPointer{std::make_shared<const CompiledPolicy>(parts, std::move(suffixes), std::move(*rules))};
 }
 
 class PolicyLoader {
@@ -191,17 +197,27 @@ class PolicyLoader {
       return;
     }
     const std::size_t errors_before = file.found.size() + file.list_files.size();
-    const AddressList list{read_list(std::move(table), sources_, file.list_files, parts_.skipped)};
+    PolicyList list = read_list(std::move(table), sources_, file.list_files, parts_.skipped);
     const bool complete = file.found.size() + file.list_files.size() == errors_before;
     const ListId id{static_cast<std::uint32_t>(parts_.lists.size())};
-    parts_.lists_by_name[name] = {id,       list.has(Family::ipv4), list.has(Family::ipv6),
-                                  complete, value.place(),          value.file()};
+    parts_.lists_by_name[name] = {id,
+                                  list.of_addresses,
+                                  list.of_domains,
+                                  list.addresses.has(Family::ipv4),
+                                  list.addresses.has(Family::ipv6),
+                                  complete,
+                                  value.place(),
+                                  value.file()};
     parts_.list_names.push_back(name);
-    parts_.lists.push_back(list);
+    parts_.lists.push_back(std::move(list));
   }
 
   void read_rules(PolicyFile& file) {
-    const RuleContext context{features_, sources_, parts_.lists_by_name, country_place_.has_value(),
+    const RuleContext context{features_,
+                              sources_,
+                              parts_.suffixes,
+                              parts_.lists_by_name,
+                              country_place_.has_value(),
                               asn_place_.has_value()};
     tollgate::read_rules(file.rules, context, nullptr, parts_.rule_places, parts_.rules);
   }

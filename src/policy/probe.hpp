@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "address_key.hpp"
 #include "tollgate/base/scope.hpp"
@@ -15,6 +16,14 @@ inline FieldMatch<std::uint32_t> country_numbers(const FieldMatch<Country>& coun
   FieldMatch<std::uint32_t> numbers;
   numbers.unknown = countries.unknown;
   for (const Country country : countries.values) numbers.values.push_back(country.value);
+  return numbers;
+}
+
+// The same of sources of names.
+inline FieldMatch<std::uint32_t> source_numbers(const FieldMatch<NameSource>& sources) {
+  FieldMatch<std::uint32_t> numbers;
+  numbers.unknown = sources.unknown;
+  for (const NameSource source : sources.values) numbers.values.push_back(static_cast<std::uint32_t>(source));
   return numbers;
 }
 
@@ -42,6 +51,11 @@ struct Probe {
     return seen.direction == Direction::inbound ? seen.tuple.source_address()
                                                 : seen.tuple.destination_address();
   }
+  // Where the domain was seen, as the number that is compared.
+  Known<std::uint32_t> name_source() const {
+    if (seen.domain.is_known()) return static_cast<std::uint32_t>(seen.domain_source);
+    return seen.domain.is_awaited() ? Known<std::uint32_t>::awaited() : Known<std::uint32_t>{};
+  }
   Scope remote_scope() const { return scope_of(remote_address()); }
 
   // The end of the flow that is not this machine; of forwarded ones, where they go.
@@ -53,6 +67,8 @@ struct Probe {
   // Of the remote end, where rules ask for them.
   Known<std::uint32_t> country;  // Country::value
   Known<std::uint32_t> asn;
+  // Of the domain, where rules ask for it.
+  Known<std::string_view> registrable;
   bool ports;  // the protocol has them; ICMP keeps other things in their place
 };
 

@@ -110,6 +110,10 @@ class RuleIndex::Builder {
         return owner_keys(rule.users);
       case Dimension::group:
         return owner_keys(rule.groups);
+      case Dimension::domain:
+        return domain_keys(rule.domains);
+      case Dimension::registrable_domain:
+        return registrable_keys(rule.registrable_domains);
       case Dimension::interface:
         return text_keys(rule.interfaces);
       case Dimension::country:
@@ -124,6 +128,27 @@ class RuleIndex::Builder {
     const std::size_t field =
         static_cast<std::size_t>(dimension) - static_cast<std::size_t>(Dimension::process);
     return text_keys(rule.who[field]);
+  }
+
+  // Lists of domains are not taken apart either.
+  static Keys domain_keys(const DomainMatch& domains) {
+    Keys keys;
+    if (!domains.lists.empty()) return keys;
+    keys.empty_field = domains.unknown;
+    for (const DomainPattern& pattern : domains.patterns) {
+      const std::uint32_t key = domain_key(pattern);
+      keys.narrow.push_back({key, key});
+    }
+    return keys;
+  }
+
+  static Keys registrable_keys(const DomainMatch& domains) {
+    Keys keys;
+    if (!domains.lists.empty()) return keys;
+    keys.empty_field = domains.unknown;
+    for (const DomainPattern& pattern : domains.patterns)
+      keys.narrow.push_back({field_key(pattern.name), field_key(pattern.name)});
+    return keys;
   }
 
   static Keys text_keys(const FieldMatch<std::string>& texts) {
@@ -188,6 +213,12 @@ std::uint32_t RuleIndex::field_key(std::string_view name) {
   std::uint32_t hash = 0x811c9dc5;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x01000193;
   return hash;
+}
+
+std::uint32_t RuleIndex::domain_key(const DomainPattern& pattern) {
+  std::uint32_t key = kDomainKey;
+  for (std::size_t at = pattern.name.size(); at-- > 0;) key = next_domain_key(key, pattern.name[at]);
+  return pattern.exact ? key : next_domain_key(key, '.');
 }
 
 }  // namespace tollgate

@@ -34,6 +34,8 @@ class RuleIndex {
     }
     each_field(map(Dimension::user), probe.seen.uid, visit);
     each_field(map(Dimension::group), probe.seen.gid, visit);
+    each_domain(map(Dimension::domain), probe.seen.domain, visit);
+    each_field(map(Dimension::registrable_domain), probe.registrable, visit);
     each_field(map(Dimension::interface), probe.seen.interface, visit);
     each_field(map(Dimension::country), probe.country, visit);
     each_field(map(Dimension::asn), probe.asn, visit);
@@ -52,6 +54,8 @@ class RuleIndex {
     source_port,
     user,
     group,
+    domain,
+    registrable_domain,
     interface,
     country,
     asn,
@@ -77,6 +81,14 @@ class RuleIndex {
   // A name as a number. That two names share one costs a candidate, not the answer.
   static std::uint32_t field_key(std::string_view name);
 
+  // A name, or a dot and a name for all that is below it, as a number: made from its end, so that one pass
+  // over a domain gives those of every name above it.
+  static constexpr std::uint32_t kDomainKey = 0x811c9dc5;  // FNV-1a, 32 bits (draft-eastlake-fnv)
+  static constexpr std::uint32_t next_domain_key(std::uint32_t key, char c) {
+    return (key ^ static_cast<unsigned char>(c)) * 0x01000193;
+  }
+  static std::uint32_t domain_key(const DomainPattern& pattern);
+
   template <class Visit>
   static void each_address(const Map& map, const AddressProbe& address, Visit&& visit) {
     if (address.family == Family::ipv4) {
@@ -96,6 +108,17 @@ class RuleIndex {
       map.narrow.each(field_key(*field), visit);
     } else {
       visit(RuleIds{field.is_empty() ? map.empty : map.all});
+    }
+  }
+
+  template <class Visit>
+  static void each_domain(const Map& map, const Known<std::string_view>& domain, Visit&& visit) {
+    if (map.all.empty()) return;
+    if (!domain.is_known()) return visit(RuleIds{domain.is_empty() ? map.empty : map.all});
+    std::uint32_t key = kDomainKey;
+    for (std::size_t at = domain->size(); at-- > 0;) {
+      key = next_domain_key(key, (*domain)[at]);
+      if (at == 0 || (*domain)[at] == '.') map.narrow.each(key, visit);
     }
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "domain_readers.hpp"
 #include "field_readers.hpp"
 
 namespace tollgate {
@@ -12,7 +13,7 @@ namespace {
 constexpr std::size_t kLongestName = 200;
 
 // Part of the language, not of this version.
-constexpr std::array<std::string_view, 2> kLater = {"domain", "encrypted"};
+constexpr std::array<std::string_view, 1> kLater = {"encrypted"};
 constexpr std::string_view kAsk = "ask";
 constexpr std::string_view kAnyPeer = "any";
 
@@ -125,6 +126,7 @@ class RuleReader {
       rule_.asns = read_asns(*value);
       if (!context_.asns) value->error("rule.asn needs a database: [places] asn");
     }
+    read_names();
     if (const auto value = table_.take("interface")) rule_.interfaces = read_interfaces(*value);
     if (const auto value = table_.take("user")) rule_.users = read_users(*value, context_.sources);
     if (const auto value = table_.take("group")) rule_.groups = read_groups(*value, context_.sources);
@@ -139,6 +141,13 @@ class RuleReader {
     const bool communication = rule_.protocols.empty() && rule_.ports.empty() && rule_.source_ports.empty() &&
                                rule_.source.any() && rule_.interfaces.any();
     rule_.stage = communication ? Stage::communication : Stage::link;
+  }
+
+  void read_names() {
+    if (const auto value = table_.take("domain")) rule_.domains = read_domains(*value, context_.lists);
+    if (const auto value = table_.take("registrable_domain"))
+      rule_.registrable_domains = read_registrable_domains(*value, context_);
+    if (const auto value = table_.take("name_source")) rule_.name_sources = read_name_sources(*value);
   }
 
   void read_who(TomlTable& table, std::string_view key, ProcessField field) {
@@ -196,6 +205,9 @@ class RuleReader {
     refuse("scope", !rule_.scopes.empty());
     refuse("country", !rule_.countries.any());
     refuse("asn", !rule_.asns.any());
+    refuse("domain", !rule_.domains.any());
+    refuse("registrable_domain", !rule_.registrable_domains.any());
+    refuse("name_source", !rule_.name_sources.any());
     refuse("destination", out && !rule_.destination.any());
     refuse("port", out && !rule_.ports.empty());
     refuse("source", in && !rule_.source.any());

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 
-#include "address_list.hpp"
 #include "tollgate/config/toml_reader.hpp"
 #include "tollgate/policy/policy.hpp"
 
@@ -13,6 +13,8 @@ namespace tollgate {
 
 struct NamedList {
   ListId id;
+  bool of_addresses = false;  // what it was written for
+  bool of_domains = false;
   bool has4 = false;
   bool has6 = false;
   bool complete = true;  // nothing of it was refused: what it has is all that it has
@@ -31,6 +33,7 @@ using RulePlaces = std::map<std::string, Definition>;
 struct RuleContext {
   const PolicyFeatures& features;
   PolicySources& sources;
+  std::shared_ptr<const SuffixList>& suffixes;  // filled when the first rule asks for it
   const ListNames& lists;
   bool countries = false;  // there is a database that tells them
   bool asns = false;

@@ -10,12 +10,13 @@ namespace {
 
 // From here on a search in a list is quicker than one look at each.
 constexpr std::size_t kManyNetworks = 16;
+constexpr std::size_t kManyDomains = 16;
 
 Match decided(bool matches) { return matches ? Match::yes : Match::no; }
 
 }  // namespace
 
-RuleTests::RuleTests(std::span<const Rule> rules, std::span<const AddressList> lists) : lists_{lists} {
+RuleTests::RuleTests(std::span<const Rule> rules, std::span<const PolicyList> lists) : lists_{lists} {
   begins_.reserve(rules.size() + 1);
   for (const Rule& rule : rules) {
     begins_.push_back(static_cast<std::uint32_t>(tests_.size()));
@@ -39,6 +40,9 @@ void RuleTests::add_rule(const Rule& rule) {
   add_scopes(rule.scopes);
   add_owners(Field::country, country_numbers(rule.countries));
   add_owners(Field::asn, rule.asns);
+  add_domains(Field::domain, rule.domains);
+  add_domains(Field::registrable_domain, rule.registrable_domains);
+  add_owners(Field::name_source, source_numbers(rule.name_sources));
   add_interfaces(rule.interfaces);
   add_owners(Field::user, rule.users);
   add_owners(Field::group, rule.groups);
@@ -92,6 +96,27 @@ void RuleTests::add_scopes(const std::vector<Scope>& scopes) {
     tests_.push_back(
         {.field = Field::scope, .operand = Operand::number, .key = {0, static_cast<std::uint64_t>(scope)}});
   }
+  close_run(begin);
+}
+
+void RuleTests::add_domains(Field field, const DomainMatch& domains) {
+  const std::size_t begin = tests_.size();
+  if (domains.patterns.size() > kManyDomains) {
+    DomainSet::Builder own;
+    for (const DomainPattern& pattern : domains.patterns) own.add(pattern);
+    tests_.push_back({.field = field, .operand = Operand::own_domains, .key = {0, own_domains_.size()}});
+    own_domains_.push_back(std::move(own).build());
+  } else {
+    for (const DomainPattern& pattern : domains.patterns) {
+      const Operand operand = pattern.exact ? Operand::name : Operand::below;
+      tests_.push_back({.field = field, .operand = operand, .key = {0, names_.size()}});
+      names_.push_back(pattern.exact ? pattern.name : '.' + pattern.name);
+    }
+  }
+  for (const ListId list : domains.lists) {
+    tests_.push_back({.field = field, .operand = Operand::list, .key = {0, list.value}});
+  }
+  if (domains.unknown) tests_.push_back({.field = field, .operand = Operand::unknown});
   close_run(begin);
 }
 
@@ -181,6 +206,12 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
       return owner_is(probe.country);
     case Field::asn:
       return owner_is(probe.asn);
+    case Field::domain:
+      return match_domain(run, probe.seen.domain);
+    case Field::registrable_domain:
+      return match_domain(run, probe.registrable);
+    case Field::name_source:
+      return owner_is(probe.name_source());
     case Field::interface:
       return match_interface(run, probe.seen.interface);
     case Field::user:
@@ -201,7 +232,7 @@ bool RuleTests::match_address(Run run, const AddressProbe& address) const {
     return narrow ? list.contains4(address.narrow) : list.contains6(address.wide);
   };
   return std::ranges::any_of(run, [&](const Test& test) {
-    if (test.operand == Operand::list) return in_list(lists_[test.number()]);
+    if (test.operand == Operand::list) return in_list(lists_[test.number()].addresses);
     if (test.operand == Operand::own_list) return in_list(own_lists_[test.number()]);
     if (narrow != (test.operand == Operand::network4)) return false;
     if (narrow) {
@@ -210,6 +241,18 @@ bool RuleTests::match_address(Run run, const AddressProbe& address) const {
     }
     return test.key <= address.wide && address.wide <= last_of_network(test.key, test.length);
   });
+}
+
+Match RuleTests::match_domain(Run run, const Known<std::string_view>& domain) const {
+  if (domain.is_awaited()) return Match::unknown;
+  return decided(std::ranges::any_of(run, [&](const Test& test) {
+    if (test.operand == Operand::unknown) return domain.is_empty();
+    if (!domain.is_known()) return false;
+    if (test.operand == Operand::list) return lists_[test.number()].domains.contains(*domain);
+    if (test.operand == Operand::own_domains) return own_domains_[test.number()].contains(*domain);
+    const std::string& name = names_[test.number()];
+    return test.operand == Operand::below ? domain->ends_with(name) : *domain == name;
+  }));
 }
 
 Match RuleTests::match_interface(Run run, const Known<std::string_view>& interface) const {

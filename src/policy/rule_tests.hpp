@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "address_list.hpp"
+#include "list_reader.hpp"
 #include "probe.hpp"
 #include "tollgate/policy/policy.hpp"
 #include "tollgate/policy/rule.hpp"
@@ -18,7 +18,7 @@ namespace tollgate {
 class RuleTests {
  public:
   // `lists` are those that ListId means. They must stay where they are.
-  RuleTests(std::span<const Rule> rules, std::span<const AddressList> lists);
+  RuleTests(std::span<const Rule> rules, std::span<const PolicyList> lists);
 
   Match match(std::uint32_t rule, const Probe& probe) const;
 
@@ -33,6 +33,9 @@ class RuleTests {
     scope,
     country,
     asn,
+    domain,
+    registrable_domain,
+    name_source,
     interface,
     user,
     group,
@@ -49,6 +52,8 @@ class RuleTests {
     own_list,        // key.low, in own_lists_
     name,            // key.low, in names_
     glob,            // key.low, in names_
+    below,           // key.low, in names_: with the dot before it
+    own_domains,     // key.low, in own_domains_
     unknown,         // the empty field
   };
   struct Test {
@@ -66,6 +71,7 @@ class RuleTests {
   void add_ports(Field field, const std::vector<PortRange>& ports);
   void add_addresses(Field field, const AddressMatch& addresses);
   void add_scopes(const std::vector<Scope>& scopes);
+  void add_domains(Field field, const DomainMatch& domains);
   void add_interfaces(const FieldMatch<std::string>& interfaces);
   void add_process(ProcessField field, const FieldMatch<std::string>& texts);
   void add_owners(Field field, const FieldMatch<std::uint32_t>& owners);
@@ -73,12 +79,14 @@ class RuleTests {
 
   Match match_field(Run run, const Probe& probe) const;
   bool match_address(Run run, const AddressProbe& address) const;
+  Match match_domain(Run run, const Known<std::string_view>& domain) const;
   Match match_interface(Run run, const Known<std::string_view>& interface) const;
 
   Match match_process(Run run, const Evidence& seen) const;
 
-  std::span<const AddressList> lists_;
+  std::span<const PolicyList> lists_;
   std::vector<AddressList> own_lists_;  // of rules that name many networks themselves
+  std::vector<DomainSet> own_domains_;  // of rules that name many domains themselves
   std::vector<std::string> names_;
   std::vector<Test> tests_;
   std::vector<std::uint32_t> begins_;  // of each rule in tests_, and the end of the last

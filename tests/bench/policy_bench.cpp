@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a decision costs among 10, 1,000 and 10,000 rules, and a lookup in a list of a million
-// networks. The policies are loaded as text, as in the daemon.
+// What a decision costs among 10, 1,000 and 10,000 rules, and a lookup in a list of a million networks or
+// names. The policies are loaded as text, as in the daemon.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "../../src/policy/address_list.hpp"
+#include "../../src/policy/domain_list_reader.hpp"
 #include "../support/memory_sources.hpp"
 
 namespace tollgate {
 namespace {
 
 // What the rules are told apart by.
-enum class Shape { addresses, networks, ipv6_networks, ports, users, interfaces, mixed };
+enum class Shape { addresses, networks, ipv6_networks, ports, users, interfaces, domains, mixed };
 
 std::string ipv4_text(std::uint32_t key) {
   return std::to_string(key >> 24) + '.' + std::to_string(key >> 16 & 255) + '.' +
@@ -24,6 +25,18 @@ std::string ipv4_text(std::uint32_t key) {
 
 // Hosts of 10/8, spread out.
 std::uint32_t host(std::uint32_t number) { return 0x0a000000 | (number * 2654435761U & 0x00ffffff); }
+
+std::string domain_of(std::uint32_t number) { return "host" + std::to_string(number) + ".example.org"; }
+
+// The same for every flow, so that evidence can point to them.
+const std::vector<std::string>& flow_domains() {
+  static const std::vector<std::string> kNames = [] {
+    std::vector<std::string> names;
+    for (std::uint32_t i = 0; i < 10'000; ++i) names.push_back((i % 2 == 0 ? "" : "www.") + domain_of(i));
+    return names;
+  }();
+  return kNames;
+}
 
 std::string condition(Shape shape, std::uint32_t number) {
   switch (shape) {
@@ -48,8 +61,10 @@ std::string condition(Shape shape, std::uint32_t number) {
       return "user = " + std::to_string(100'000 + number) + "\nport = [80, 443]\n";
     case Shape::interfaces:
       return "interface = \"veth" + std::to_string(number) + "\"\n";
+    case Shape::domains:  // every other one for what is below the name
+      return "domain = \"" + std::string{number % 2 == 0 ? "" : "*."} + domain_of(number) + "\"\n";
     case Shape::mixed:
-      return condition(static_cast<Shape>(number % 6), number);
+      return condition(static_cast<Shape>(number % 7), number);
   }
   return {};
 }
@@ -85,6 +100,7 @@ Evidence evidence(Shape shape, std::uint32_t number) {
   seen.tuple.destination_port = shape == Shape::ports ? static_cast<std::uint16_t>(20'000 + number) : 443;
   seen.interface = std::string_view{"eth0"};
   if (shape == Shape::interfaces) seen.interface = std::string_view{"veth7"};
+  if (shape == Shape::domains) seen.domain = std::string_view{flow_domains()[number]};
   seen.uid = shape == Shape::users ? 100'000 + number : 1000;
   seen.gid = 1000;
   return seen;
@@ -97,13 +113,14 @@ std::vector<Evidence> flows(Shape shape, std::uint32_t rules, bool hit) {
   std::vector<Evidence> result;
   for (std::size_t i = 0; i < kFlows; ++i) {
     const auto number = static_cast<std::uint32_t>(random() % rules);
-    Evidence seen = evidence(shape == Shape::mixed && hit ? static_cast<Shape>(number % 6) : shape, number);
+    Evidence seen = evidence(shape == Shape::mixed && hit ? static_cast<Shape>(number % 7) : shape, number);
     if (!hit) {  // next to what the rules name, so that the search goes all the way
       seen.tuple.destination[shape == Shape::ipv6_networks ? 6 : 3] ^= 1;
       seen.tuple.destination[0] = static_cast<std::uint8_t>(seen.tuple.destination[0] ^ (number & 1));
       seen.tuple.destination_port = static_cast<std::uint16_t>(8 + number);
       seen.uid = 99'000 - number;
       seen.interface = std::string_view{"wlan0"};
+      if (shape == Shape::domains) seen.domain = std::string_view{"www.host.example.org"};
     }
     result.push_back(seen);
   }
@@ -122,11 +139,12 @@ void match_rules(benchmark::State& state, Shape shape, bool hit) {
     std::uint16_t port;
     Family family;
     Known<std::string_view> interface;
+    Known<std::string_view> domain;
   };
   std::vector<Difference> differences;
   for (const Evidence& one : seen) {
-    differences.push_back(
-        {one.tuple.destination, *one.uid, one.tuple.destination_port, one.tuple.family, one.interface});
+    differences.push_back({one.tuple.destination, *one.uid, one.tuple.destination_port, one.tuple.family,
+                           one.interface, one.domain});
   }
   Evidence now = seen.front();
   std::size_t next = 0, matched = 0;
@@ -135,6 +153,7 @@ void match_rules(benchmark::State& state, Shape shape, bool hit) {
     now.tuple.destination_port = differences[next].port;
     now.tuple.family = differences[next].family;
     now.interface = differences[next].interface;
+    now.domain = differences[next].domain;
     now.uid = differences[next].uid;
     const FirstMatch first = compiled->match(now);
     matched += first.match == Match::yes ? 1U : 0U;
@@ -153,6 +172,7 @@ TOLLGATE_MATCH(ipv6_networks);
 TOLLGATE_MATCH(ports);
 TOLLGATE_MATCH(users);
 TOLLGATE_MATCH(interfaces);
+TOLLGATE_MATCH(domains);
 TOLLGATE_MATCH(mixed);
 #undef TOLLGATE_MATCH
 
@@ -190,6 +210,78 @@ void list_lookup(benchmark::State& state, Family family) {
 }
 BENCHMARK_CAPTURE(list_lookup, ipv4_million, Family::ipv4);
 BENCHMARK_CAPTURE(list_lookup, ipv6_million, Family::ipv6);
+
+constexpr std::size_t kNames = 1'000'000;
+
+// Like the names of public lists: of two to four labels, 24 bytes on average.
+std::string random_name(std::mt19937_64& random) {
+  constexpr std::array kTops{"com", "net", "org", "de", "co.uk", "info", "ru", "io"};
+  std::string name = kTops[random() % kTops.size()];
+  const std::size_t labels = 1 + random() % 3;
+  for (std::size_t i = 0; i < labels; ++i) {
+    std::string label;
+    for (std::size_t length = 6 + random() % 8; length > 0; --length)
+      label += static_cast<char>('a' + random() % 26);
+    name = label + '.' + name;
+  }
+  return name;
+}
+
+std::vector<std::string> random_names() {
+  std::mt19937_64 random{1};
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < kNames; ++i) names.push_back(random_name(random));
+  return names;
+}
+
+DomainSet parsed(const std::string& text) {
+  DomainSet::Builder builder;
+  FileDiagnostics found{"list"};
+  parse_domain_list(text, false, builder, found);
+  if (!found.empty()) std::abort();
+  return std::move(builder).build();
+}
+
+enum class Form { hosts, blocker };
+
+std::string list_text(const std::vector<std::string>& names, Form form) {
+  std::string text;
+  for (const std::string& name : names)
+    text += form == Form::hosts ? "0.0.0.0 " + name + '\n' : "||" + name + "^\n";
+  return text;
+}
+
+void domain_list_load(benchmark::State& state, Form form) {
+  const std::string text = list_text(random_names(), form);
+  for (auto _ : state) {
+    const DomainSet set = parsed(text);
+    state.counters["names"] = static_cast<double>(set.size());
+    state.counters["bytes"] = static_cast<double>(set.bytes());
+  }
+}
+BENCHMARK_CAPTURE(domain_list_load, hosts_million, Form::hosts)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(domain_list_load, blocker_million, Form::blocker)->Unit(benchmark::kMillisecond);
+
+// `below`: the names that are asked for lie below those of the list.
+void domain_lookup(benchmark::State& state, bool below) {
+  const std::vector<std::string> names = random_names();
+  const DomainSet set = parsed(list_text(names, Form::blocker));
+  std::mt19937_64 random{2};
+  // Half of what is looked up is in the list.
+  std::vector<std::string> asked;
+  for (std::size_t i = 0; i < 65'536; ++i) {
+    const std::string name = i % 2 == 0 ? names[random() % kNames] : random_name(random);
+    asked.push_back((below ? "www." : "") + name);
+  }
+  std::size_t next = 0, hits = 0;
+  for (auto _ : state) {
+    hits += set.contains(asked[next]) ? 1 : 0;
+    next = (next + 1) % asked.size();
+  }
+  state.counters["hits"] = static_cast<double>(hits) / static_cast<double>(state.iterations());
+}
+BENCHMARK_CAPTURE(domain_lookup, million, false);
+BENCHMARK_CAPTURE(domain_lookup, million_below, true);
 
 }  // namespace
 }  // namespace tollgate

@@ -46,13 +46,23 @@ std::uint16_t port(const Policy& policy, std::mt19937& random) {
   return random() % 2 == 0 ? range.first : range.last;
 }
 
+// A name that a rule speaks of, or one below it.
+std::string domain(const Policy& policy, std::mt19937& random) {
+  const auto rules = policy.rules();
+  if (rules.empty() || random() % 4 == 0) return "x.org";
+  const DomainMatch& match = rules[random() % rules.size()].domains;
+  if (match.patterns.empty()) return "a.org";
+  return (random() % 2 == 0 ? "a." : "") + match.patterns[random() % match.patterns.size()].name;
+}
+
 template <class T>
 Known<T> known(T value, std::mt19937& random) {
   const auto choice = random() % 4;
   return choice == 0 ? Known<T>{} : choice == 1 ? Known<T>::awaited() : Known<T>{value};
 }
 
-Evidence evidence(const Policy& policy, std::mt19937& random) {
+// `domain_text` is what the evidence points into.
+Evidence evidence(const Policy& policy, std::mt19937& random, std::string& domain_text) {
   constexpr std::array kProtocols{Protocol::tcp, Protocol::udp, Protocol::icmp, Protocol::sctp,
                                   Protocol::gre};
   constexpr std::array<std::string_view, 3> kInterfaces{"eth0", "wg0", "x"};
@@ -67,13 +77,17 @@ Evidence evidence(const Policy& policy, std::mt19937& random) {
   seen.interface = known(kInterfaces[random() % kInterfaces.size()], random);
   seen.uid = known<std::uint32_t>(random() % 2 == 0 ? 0 : 1000, random);
   seen.gid = known<std::uint32_t>(random() % 2 == 0 ? 0 : 50, random);
+  domain_text = domain(policy, random);
+  seen.domain = known(std::string_view{domain_text}, random);
+  seen.domain_source = static_cast<NameSource>(random() % 3);
   seen.reauthorize = random() % 2 == 0;
   return seen;
 }
 
 void check_agreement(const Policy& policy, std::mt19937& random) {
   for (int i = 0; i < 8; ++i) {
-    const Evidence seen = evidence(policy, random);
+    std::string domain_text;
+    const Evidence seen = evidence(policy, random, domain_text);
     const FirstMatch fast = policy.match(seen);
     const auto slow = policy.explain(seen);
     const bool decided = !slow.empty() && slow.back().match != Match::no;

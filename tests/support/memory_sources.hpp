@@ -50,6 +50,33 @@ class MemoryPlaces final : public PlaceDatabase {
   std::vector<Row> rows_;
 };
 
+// The suffixes that are in the text, one a word, and no others.
+class MemorySuffixes final : public SuffixList {
+ public:
+  explicit MemorySuffixes(std::string text) : text_{std::move(text)} {}
+  std::string_view registrable(std::string_view domain) const override {
+    // From the longest on: what is below a suffix by one label.
+    for (std::string_view name = domain; !name.empty();) {
+      const std::size_t dot = name.find('.');
+      if (dot == std::string_view::npos || is_suffix(name)) break;
+      if (is_suffix(name.substr(dot + 1))) return name;
+      name.remove_prefix(dot + 1);
+    }
+    return {};
+  }
+  std::string edition() const override { return text_; }
+
+ private:
+  bool is_suffix(std::string_view name) const {
+    for (std::size_t at = text_.find(name); at != std::string::npos; at = text_.find(name, at + 1)) {
+      const std::size_t end = at + name.size();
+      if ((at == 0 || text_[at - 1] == ' ') && (end == text_.size() || text_[end] == ' ')) return true;
+    }
+    return false;
+  }
+  std::string text_;
+};
+
 // A world of files and accounts that exists in memory only.
 class MemorySources : public PolicySources {
  public:
@@ -57,6 +84,7 @@ class MemorySources : public PolicySources {
   std::map<std::string, std::uint32_t> users{{"root", 0}, {"alice", 1000}, {"bob", 1001}};
   std::map<std::string, std::uint32_t> groups{{"root", 0}, {"staff", 50}};
   Time clock{};
+  std::optional<std::string> suffix_text = "com org uk co.uk";  // nullopt: there is no such list
 
   Result<std::string, Diagnostic> read(const std::string& path) override {
     const auto file = files.find(path);
@@ -68,6 +96,10 @@ class MemorySources : public PolicySources {
     const auto file = files.find(path);
     if (file == files.end()) return Diagnostic{path, 0, 0, "No such file or directory"};
     return std::shared_ptr<const PlaceDatabase>{std::make_shared<MemoryPlaces>(file->second)};
+  }
+  Result<std::shared_ptr<const SuffixList>, Diagnostic> suffixes() override {
+    if (!suffix_text) return Diagnostic{"", 0, 0, "it is not installed"};
+    return std::shared_ptr<const SuffixList>{std::make_shared<MemorySuffixes>(*suffix_text)};
   }
   // A path that ends in a slash is a directory.
   Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) override {

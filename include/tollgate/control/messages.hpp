@@ -180,6 +180,8 @@ struct ExplainRequest {
   std::uint16_t source_port = 0, destination_port = 0;
   std::string interface;  // "" empty
   std::optional<std::uint32_t> uid, gid;
+  std::string domain;       // canonical; "" empty
+  std::string name_source;  // of the domain; "" is "dns"
   // Of the process; where none is given, nothing is known of it.
   ProcessTexts who;
 };

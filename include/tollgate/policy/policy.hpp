@@ -13,6 +13,7 @@
 #include "tollgate/base/diagnostic.hpp"
 #include "tollgate/base/result.hpp"
 #include "tollgate/base/time.hpp"
+#include "tollgate/policy/domains.hpp"
 #include "tollgate/policy/evidence.hpp"
 #include "tollgate/policy/places.hpp"
 #include "tollgate/policy/rule.hpp"
@@ -48,6 +49,8 @@ class PolicySources {
   virtual Result<std::vector<std::string>, Diagnostic> policy_files(const std::string& path) = 0;
   // A database of places (MaxMind's format), or why it cannot be used.
   virtual Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> places(const std::string& path) = 0;
+  // The public suffix list of this machine, or why there is none. Asked when the first rule needs it.
+  virtual Result<std::shared_ptr<const SuffixList>, Diagnostic> suffixes() = 0;
   virtual std::optional<std::uint32_t> user_id(const std::string& name) = 0;
   virtual std::optional<std::uint32_t> group_id(const std::string& name) = 0;
   // What the clock on the wall says: rules that have expired by then are left out.
@@ -86,7 +89,8 @@ class Policy {
   // be made of it. nullopt: none does.
   virtual std::optional<Time> next_expiry() const = 0;
   // The policy of the same files, read by now, but with these added rules and without those that have
-  // expired meanwhile. Opens nothing. `added` holds [[rule]] and nothing else; its rules come first.
+  // expired meanwhile. Opens nothing but, for the first rule that needs it, the public suffix list. `added`
+  // holds [[rule]] and nothing else; its rules come first.
   virtual Result<PolicyPointer, Diagnostics> with_added(const PolicyText& added,
                                                         const PolicyFeatures& features,
                                                         PolicySources& sources) const = 0;

@@ -11,6 +11,8 @@
 #include "tollgate/base/scope.hpp"
 #include "tollgate/base/time.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/names/name_source.hpp"
+#include "tollgate/policy/domains.hpp"
 #include "tollgate/policy/places.hpp"
 #include "tollgate/process/process_field.hpp"
 #include "tollgate/wire/protocol.hpp"
@@ -55,6 +57,15 @@ struct AddressMatch {
   friend bool operator==(const AddressMatch&, const AddressMatch&) = default;
 };
 
+// A name of a flow: any of the patterns, in any of the lists, or (unknown) none at all.
+struct DomainMatch {
+  std::vector<DomainPattern> patterns;
+  std::vector<ListId> lists;
+  bool unknown = false;
+  bool any() const { return patterns.empty() && lists.empty() && !unknown; }
+  friend bool operator==(const DomainMatch&, const DomainMatch&) = default;
+};
+
 // Values of a field that a rule can also match when it is empty ("unknown").
 template <class T>
 struct FieldMatch {
@@ -76,13 +87,16 @@ struct Rule {
   std::vector<PortRange> source_ports;
   AddressMatch source;
   AddressMatch destination;
-  AddressMatch address;                // the remote end: destination outbound and forward, source inbound
-  std::vector<Scope> scopes;           // of the remote end
-  FieldMatch<Country> countries;       // the same
-  FieldMatch<std::uint32_t> asns;      // the same
-  FieldMatch<std::string> interfaces;  // globs: * and ?
-  FieldMatch<std::uint32_t> users;     // uids
-  FieldMatch<std::uint32_t> groups;    // gids
+  AddressMatch address;            // the remote end: destination outbound and forward, source inbound
+  std::vector<Scope> scopes;       // of the remote end
+  FieldMatch<Country> countries;   // the same
+  FieldMatch<std::uint32_t> asns;  // the same
+  DomainMatch domains;
+  DomainMatch registrable_domains;  // what of the domain somebody has registered; patterns are exact
+  FieldMatch<NameSource> name_sources;
+  FieldMatch<std::string> interfaces;                       // globs: * and ?
+  FieldMatch<std::uint32_t> users;                          // uids
+  FieldMatch<std::uint32_t> groups;                         // gids
   std::array<FieldMatch<std::string>, kProcessFields> who;  // globs, by ProcessField
   std::optional<bool> reauthorize;
   std::optional<Time> expires;  // from then on it is none

@@ -84,6 +84,10 @@ TEST_CASE("arguments: usage errors exit 2 and name the option, with no daemon as
        "tollgate: --direction: not outbound, inbound or forward"},
       {{"explain", "--destination", "10.0.0.1", "--group", "no such group"},
        "tollgate: --group: there is no group \"no such group\""},
+      {{"explain", "--destination", "10.0.0.1", "--domain", "a b"},
+       "tollgate: --domain: \"a b\" is not a domain"},
+      {{"explain", "--destination", "10.0.0.1", "--name-source", "rumour"},
+       "tollgate: --name-source: no such source of names (dns, mdns, tls-sni, …)"},
       {{"ruleset", "print", "--config", empty, "--family", "ipv4"},
        "tollgate: --family: nft rules serve both families; leave it out"},
       {{"replay", "--local", "10.0.0.1/8", "x.pcap"},
@@ -190,6 +194,27 @@ TEST_CASE("explain: with a policy no daemon is needed") {
   const Ran other =
       tollgate_run({"explain", "--policy", policy, "--destination", "10.0.0.2", "--port", "80"});
   CHECK(other.out.find("drop, the default: no rule matches") != std::string::npos);
+}
+
+TEST_CASE("explain: by the name that a connection is meant for") {
+  const TemporaryFolder files;
+  files.write("ads.txt", "||ads.example^\n@@||good.ads.example^\n");
+  const std::string policy =
+      files.write("p.toml",
+                  "[list.ads]\ndomains = \"ads.txt\"\n[[rule]]\nname = \"ads\"\ndomain = [\"@ads\", "
+                  "\"*.bücher.example\"]\nname_source = [\"dns\", \"mdns\"]\nverdict = \"drop\"\n");
+  const auto verdict = [&](std::vector<std::string> more) {
+    std::vector<std::string> words{"explain", "--policy", policy, "--destination", "192.0.2.1"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Ran ran = tollgate_run(words);
+    return ran.out.find("drop, by rule \"ads\"") != std::string::npos;
+  };
+  CHECK(verdict({"--domain", "www.ads.example"}));
+  CHECK(verdict({"--domain", "Www.BÜCHER.example."}));
+  CHECK(verdict({"--domain", "ads.example", "--name-source", "mdns"}));
+  CHECK_FALSE(verdict({"--domain", "ads.example", "--name-source", "tls-sni"}));
+  CHECK_FALSE(verdict({"--domain", "good.ads.example"}));
+  CHECK_FALSE(verdict({}));
 }
 
 TEST_CASE("ruleset print: both dialects of a configuration") {

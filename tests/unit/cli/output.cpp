@@ -237,7 +237,7 @@ TEST_CASE("output: an explanation") {
   Printed printed;
   kTextOutput.explanation(printed.page, samples::explain_request(), samples::explanation());
   CHECK(printed.out.str() ==
-        "inbound udp 10.0.0.1:1 > 10.0.0.2:53\n"
+        "inbound udp 10.0.0.1:1 > 10.0.0.2:53 for x.org\n"
         "MATCH  RULE    WHERE     WHY\n"
         "no     no web  a.toml:3  port 53 is not 443\n"
         "yes    dns     a.toml:9  matches\n"
@@ -248,7 +248,7 @@ TEST_CASE("output: an explanation") {
   none.stage = "link";
   kTextOutput.explanation(no_rule.page, samples::explain_request(), none);
   CHECK(no_rule.out.str() ==
-        "inbound udp 10.0.0.1:1 > 10.0.0.2:53\n"
+        "inbound udp 10.0.0.1:1 > 10.0.0.2:53 for x.org\n"
         "permanent-block, the default: no rule matches (stage link)\n");
 }
 

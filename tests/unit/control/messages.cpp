@@ -117,6 +117,10 @@ TEST_CASE("a question that makes no sense is refused, by name") {
        "source: not an IPv4 or IPv6 address"},
       {R"({"direction":"outbound","protocol":"tcp","source":"10.0.0.1","destination":"::1"})",
        "destination: not of the same family (IPv4, IPv6) as source"},
+      {R"({"direction":"outbound","protocol":"tcp","source":"::1","destination":"::1","domain":"a b"})",
+       "domain: not a domain"},
+      {R"({"direction":"outbound","protocol":"tcp","source":"::1","destination":"::1","name_source":"x"})",
+       "name_source: no such source of names"},
   };
   for (const Case& one : cases) {
     INFO(one.text);

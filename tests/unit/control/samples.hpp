@@ -146,6 +146,8 @@ inline ExplainRequest explain_request() {
   request.interface = "eth0";
   request.uid = 5;
   request.gid = 6;
+  request.domain = "x.org";
+  request.name_source = "tls-sni";
   request.who[ProcessField::process] = "/usr/bin/curl";
   request.who[ProcessField::command] = "curl x";
   request.who[ProcessField::parent] = "/usr/bin/bash";

@@ -19,8 +19,14 @@ class RandomWorld {
     PolicyParts parts;
     for (std::size_t i = 0; i < 3; ++i) {
       parts.list_names.push_back("list" + std::to_string(i));
-      parts.lists.emplace_back(prefixes(below(30)));
+      PolicyList list;
+      list.addresses = AddressList{prefixes(below(30))};
+      DomainSet::Builder domains;
+      for (std::uint32_t names = below(6); names > 0; --names) domains.add(pattern(), seldom());
+      list.domains = std::move(domains).build();
+      parts.lists.push_back(std::move(list));
     }
+    parts.suffixes = std::make_shared<MemorySuffixes>("com b.com");
     parts.country_places = parts.asn_places =
         std::make_shared<MemoryPlaces>("0.0.0.0/30 DE 0\n255.0.0.0/30 FR 1\n::/126 DE -\nff00::/16 - 3\n");
     for (std::size_t i = 0; i < rules; ++i) parts.rules.push_back(rule(i));
@@ -40,6 +46,9 @@ class RandomWorld {
     seen.interface = known<std::string_view>(kInterfaces[below(kInterfaces.size())]);
     seen.uid = known<std::uint32_t>(below(4));
     seen.gid = known<std::uint32_t>(below(4));
+    domain_ = domain();
+    seen.domain = known<std::string_view>(domain_);
+    seen.domain_source = static_cast<NameSource>(below(3));
     process_ = process();
     seen.process = known<const Process*>(&process_);
     seen.reauthorize = coin();
@@ -132,6 +141,34 @@ class RandomWorld {
     return match;
   }
 
+  // Names of up to four labels, out of few, that end alike.
+  std::string domain() {
+    std::string name = coin() ? "com" : "b.com";
+    for (std::uint32_t i = below(3); i > 0; --i) name = std::string{coin() ? "a." : "b."} + name;
+    return name;
+  }
+  DomainPattern pattern() {
+    const bool exact = coin();
+    return {domain(), exact, !exact};
+  }
+  DomainMatch domains(bool below_too) {
+    DomainMatch match;
+    // Now and then so many that they become a set of the rule's own.
+    for (std::uint32_t i = seldom() ? 18 : below(3); i > 0; --i) {
+      match.patterns.push_back(pattern());
+      if (!below_too) match.patterns.back() = {match.patterns.back().name, true, false};
+    }
+    if (seldom()) match.lists.push_back({below(3)});
+    match.unknown = seldom();
+    return match;
+  }
+  FieldMatch<NameSource> name_sources() {
+    FieldMatch<NameSource> match;
+    for (std::uint32_t i = below(3); i > 0; --i) match.values.push_back(static_cast<NameSource>(below(3)));
+    match.unknown = seldom();
+    return match;
+  }
+
   const std::string& text() { return kTexts[below(kTexts.size())]; }
   // Every field has its text, or none, whatever it would mean.
   Process process() {
@@ -176,6 +213,9 @@ class RandomWorld {
     if (seldom()) rule.scopes.push_back(static_cast<Scope>(below(4)));
     if (seldom()) rule.countries = countries();
     if (seldom()) rule.asns = owners();
+    if (seldom()) rule.domains = domains(true);
+    if (seldom() && seldom()) rule.registrable_domains = domains(false);
+    if (seldom() && seldom()) rule.name_sources = name_sources();
     if (seldom()) rule.interfaces.values.emplace_back(kGlobs[below(kGlobs.size())]);
     if (seldom()) rule.interfaces.unknown = coin();
     if (coin()) rule.who[below(kProcessFields)] = texts();
@@ -200,6 +240,7 @@ class RandomWorld {
   static inline const std::array<std::string, 4> kTexts = {"/a", "/ab", "/b", "/c/d"};
   std::mt19937 random_;
   Process process_;  // of the last evidence
+  std::string domain_;
 };
 
 }  // namespace tollgate

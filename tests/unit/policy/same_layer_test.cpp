@@ -81,8 +81,10 @@ TEST_CASE("a rule's name, order, verdict and every field count") {
     return !touched(*policy(frame + before), *policy(frame + after)).empty();
   };
   const std::string drop = "verdict = \"drop\"\n";
-  for (const char* field : {"protocol = \"udp\"", "port = 5", "source_port = 5", "interface = \"eth0\"",
-                            "user = 5", "group = 5", "reauthorize = true", "source = \"10.0.0.0/8\""}) {
+  for (const char* field :
+       {"protocol = \"udp\"", "port = 5", "source_port = 5", "interface = \"eth0\"", "user = 5", "group = 5",
+        "reauthorize = true", "domain = \"x.org\"", "domain = \"*.x.org\"", "registrable_domain = \"x.org\"",
+        "name_source = \"dns\"", "source = \"10.0.0.0/8\""}) {
     CAPTURE(field);
     CHECK(changed(drop, drop + field));
     CHECK_FALSE(changed(drop + field, drop + field));
@@ -102,7 +104,7 @@ TEST_CASE("where a layer is said to be the same, no evidence finds a difference"
     RandomWorld world{seed};
     PolicyParts parts = world.parts(1 + seed % 12);
     const CompiledPolicy before{parts};
-    // One thing changes: a rule goes, comes, or moves; a list loses an address.
+    // One thing changes: a rule goes, comes, or moves; a list loses its addresses and domains.
     Rule& any = parts.rules[random() % parts.rules.size()];
     switch (random() % 4) {
       case 0:
@@ -115,7 +117,7 @@ TEST_CASE("where a layer is said to be the same, no evidence finds a difference"
         std::swap(any, parts.rules[random() % parts.rules.size()]);
         break;
       default:
-        parts.lists[random() % parts.lists.size()] = AddressList{};
+        parts.lists[random() % parts.lists.size()] = PolicyList{};
     }
     const CompiledPolicy after{parts};
     for (int i = 0; i < 200; ++i) {

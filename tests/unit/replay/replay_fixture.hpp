@@ -21,6 +21,9 @@ inline PolicyPointer policy_of(const std::string& text) {
     Result<std::shared_ptr<const PlaceDatabase>, Diagnostic> places(const std::string& path) override {
       return Diagnostic{path, 0, 0, "there are no files here"};
     }
+    Result<std::shared_ptr<const SuffixList>, Diagnostic> suffixes() override {
+      return Diagnostic{"", 0, 0, "there are no files here"};
+    }
     std::optional<std::uint32_t> user_id(const std::string&) override { return {}; }
     std::optional<std::uint32_t> group_id(const std::string&) override { return {}; }
     Time now() override { return {}; }
