@@ -27,10 +27,11 @@ _tollgate() {
     --user) COMPREPLY=($(compgen -u -- "$current")) && return ;;
     --group) COMPREPLY=($(compgen -g -- "$current")) && return ;;
     --interface) words=$(cd /sys/class/net 2>/dev/null && echo *) ;;
+    --name-source) words='dns mdns llmnr tls-sni quic-sni http-host' ;;
     --by) words='process unit container' ;;
     --process | --script | --parent) COMPREPLY=($(compgen -f -- "$current")) && return ;;
     --pid | --unit | --cgroup | --container | --app | --command | --slice | --session) return ;;
-    --rule | --address | --port | --source | --destination | --source-port | --local) return ;;
+    --rule | --address | --port | --source | --destination | --source-port | --domain | --local) return ;;
     --uid) COMPREPLY=($(compgen -u -- "$current")) && return ;;
     *)
       case $command in
@@ -47,7 +48,7 @@ _tollgate() {
           ;;
         check) words='--json --config --help' ;;
         explain)
-          words='--json --policy --direction --protocol --source --destination --source-port --port --interface --user --group --process --script --unit --cgroup --container --app --command --parent --slice --session --help'
+          words='--json --policy --direction --protocol --source --destination --source-port --port --interface --user --group --domain --name-source --process --script --unit --cgroup --container --app --command --parent --slice --session --help'
           ;;
         ruleset)
           case $subcommand in

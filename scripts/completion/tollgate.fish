@@ -51,6 +51,8 @@ end
 complete -c tollgate -n "__fish_seen_subcommand_from explain" -l source -x
 complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill explain" -l destination -x
 complete -c tollgate -n "__fish_seen_subcommand_from explain" -l source-port -x
+complete -c tollgate -n "__fish_seen_subcommand_from explain" -l domain -x
+complete -c tollgate -n "__fish_seen_subcommand_from explain" -l name-source -x -a "dns mdns llmnr tls-sni quic-sni http-host"
 complete -c tollgate -n "__fish_seen_subcommand_from explain" -l interface -x -a "(__fish_print_interfaces)"
 complete -c tollgate -n "__fish_seen_subcommand_from explain" -l group -x -a "(__fish_complete_groups)"
 

@@ -84,7 +84,7 @@ class MemorySources : public PolicySources {
   std::map<std::string, std::uint32_t> users{{"root", 0}, {"alice", 1000}, {"bob", 1001}};
   std::map<std::string, std::uint32_t> groups{{"root", 0}, {"staff", 50}};
   Time clock{};
-  std::optional<std::string> suffix_text = "com org uk co.uk";  // nullopt: there is no such list
+  std::optional<std::string> suffix_text = "com org uk co.uk example";  // nullopt: there is no such list
 
   Result<std::string, Diagnostic> read(const std::string& path) override {
     const auto file = files.find(path);

@@ -21,7 +21,7 @@ TEST_CASE("every example policy loads") {
     sources.files[name] = {std::istreambuf_iterator<char>{file}, {}};
     if (entry.path().extension() == ".toml") policies.push_back(name);
   }
-  REQUIRE(policies.size() == 3);
+  REQUIRE(policies.size() == 4);
   for (const std::string& name : policies) {
     CAPTURE(name);
     // Only the gateway is meant for a configuration other than the default.
