@@ -148,12 +148,13 @@ TEST_CASE("explain asks the daemon") {
                        "/usr/bin/curl", "--json"});
   CHECK(ran.status == 0);
   CHECK(boost::json::parse(ran.out) == to_json(samples::explanation()));
-  CHECK(ran.call ==
-        R"({"method":"io.tollgate.Explain","parameters":{"direction":"outbound","protocol":"tcp",)"
-        R"("source":"0.0.0.0","destination":"10.0.0.2","source_port":0,"destination_port":53,"interface":"",)"
-        R"("uid":5,"gid":null,"process":"/usr/bin/curl","command":null,"parent":null,"script":null,)"
-        R"("unit":null,"slice":null,"session":null,"cgroup":null,"container":null,"app":null,)"
-        R"("sha256":null}})");
+  CHECK(
+      ran.call ==
+      R"({"method":"io.tollgate.Explain","parameters":{"direction":"outbound","protocol":"tcp",)"
+      R"("source":"0.0.0.0","destination":"10.0.0.2","source_port":0,"destination_port":53,"interface":"",)"
+      R"("uid":5,"gid":null,"domain":"","name_source":"","process":"/usr/bin/curl","command":null,"parent":null,"script":null,)"
+      R"("unit":null,"slice":null,"session":null,"cgroup":null,"container":null,"app":null,)"
+      R"("sha256":null}})");
 }
 
 TEST_CASE("revoke and kill name flows, say what came of it, and exit 1 when there was none") {
