@@ -42,7 +42,7 @@ _tollgate() {
         rule)
           case $subcommand in
             '') words='add list remove --help' ;;
-            add) words='--json --for verdict= direction= protocol= port= destination= address= user= process= name= --help' ;;
+            add) words='--json --for verdict= direction= protocol= port= destination= address= domain= user= process= name= --help' ;;
             list | remove) words='--json --help' ;;
           esac
           ;;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <boost/json/serialize.hpp>
 
+#include "dns_builder.hpp"
 #include "replay_fixture.hpp"
+#include "tollgate/wire/text.hpp"
 
 namespace tollgate::test {
 namespace {
@@ -54,6 +56,52 @@ TEST_CASE("A connection is one flow with the packets of both ways", "[replay]") 
   CHECK(said.summary.packets == 6);
   CHECK(said.summary.flows == 1);
   CHECK(said.summary.verdicts == Counts{{"permanent-accept", 6}});
+}
+
+TEST_CASE("A rule by name decides about the address that was resolved", "[replay]") {
+  const TemporaryFolder folder;
+  const std::string policy = kAcceptAll + R"(
+[list.ads]
+names = ["ads.example", "*.ads.example", "*.Bücher.example"]
+allow = "good.ads.example"
+[[rule]]
+name = "ads"
+domain = "@ads"
+name_source = "dns"
+verdict = "permanent-block"
+)";
+  const auto resolved = [](std::uint8_t number, std::string_view name) {
+    const std::string address = "192.0.2." + std::to_string(number);
+    return std::vector<Bytes>{
+        PacketBuilder{"10.0.0.1", "10.0.0.53"}
+            .udp(4711, 53)
+            .payload(as_text(DnsBuilder{number}.question(name).build()))
+            .build(),
+        PacketBuilder{"10.0.0.53", "10.0.0.1"}
+            .udp(53, 4711)
+            .payload(as_text(DnsBuilder{number, true}.question(name).a(name, address).build()))
+            .build(),
+        PacketBuilder{"10.0.0.1", address}.tcp(1000, 443, kSyn).build()};
+  };
+  std::vector<Bytes> packets{PacketBuilder{"10.0.0.1", "192.0.2.1"}.tcp(999, 443, kSyn).build()};
+  std::uint8_t number = 1;
+  for (const char* name :
+       {"Track.ADS.example", "good.ads.example", "www.xn--bcher-kva.example", "other.example"})
+    std::ranges::copy(resolved(number++, name), std::back_inserter(packets));
+  ReplayOptions options;
+  options.capture = capture_of(folder, packets);
+  std::map<std::string, std::string> verdicts;
+  for (const FlowEntry& flow : run_replay(options, policy).flows) {
+    if (flow.protocol != "tcp") continue;
+    verdicts[flow.domain.value_or("none") + " " + flow.domain_source.value_or("none")] =
+        flow.verdict.value_or("none") + " " + flow.rule;
+  }
+  CHECK(verdicts ==
+        std::map<std::string, std::string>{{"none none", "permanent-accept "},
+                                           {"track.ads.example dns", "permanent-block ads"},
+                                           {"good.ads.example dns", "permanent-accept "},
+                                           {"www.xn--bcher-kva.example dns", "permanent-block ads"},
+                                           {"other.example dns", "permanent-accept "}});
 }
 
 TEST_CASE("Rules decide, and each packet of a flow counts with its verdict", "[replay]") {
