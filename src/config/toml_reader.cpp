@@ -98,10 +98,16 @@ std::string listed(std::span<const std::string_view> words) {
 }  // namespace
 
 void FileDiagnostics::add(Place place, std::string message) {
+  if (found_.size() > most_) {
+    ++more_;
+    return;
+  }
   found_.push_back({file_, place.line, place.column, std::move(message)});
 }
 
 Diagnostics FileDiagnostics::take() {
+  if (more_ > 0)
+    found_.back().message += " (and " + std::to_string(std::exchange(more_, 0)) + " more in this file)";
   std::ranges::stable_sort(found_, {}, [](const Diagnostic& d) { return Place{d.line, d.column}; });
   return std::exchange(found_, {});
 }

@@ -4,6 +4,7 @@
 #include <toml++/toml.h>
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -30,10 +31,13 @@ struct Place {
   friend auto operator<=>(const Place&, const Place&) = default;
 };
 
-// What is wrong with one file.
+// What is wrong with one file. Past `most` of them the first is told with the number of all others: a list
+// may have a million lines that are none.
 class FileDiagnostics {
  public:
-  explicit FileDiagnostics(std::string file) : file_{std::move(file)} {}
+  static constexpr std::size_t kMost = 1000;
+  explicit FileDiagnostics(std::string file, std::size_t most = kMost)
+      : file_{std::move(file)}, most_{most} {}
   void add(Place place, std::string message);
   const std::string& file() const { return file_; }
   bool empty() const { return found_.empty(); }
@@ -42,7 +46,9 @@ class FileDiagnostics {
 
  private:
   std::string file_;
+  std::size_t most_;
   Diagnostics found_;
+  std::size_t more_ = 0;  // that are not kept
 };
 
 // "text" in quotes on one line: what is not printable ASCII is escaped, what is long is cut short.

@@ -124,6 +124,16 @@ TEST_CASE("other lines are named, and nothing of them is taken") {
   CHECK(wrong("@ SOA a. b. (\nx.org\n") == "f:1:1: the parenthesis that opens here is not closed");
 }
 
+TEST_CASE("of very many broken lines the first are named, the others counted") {
+  std::string text = "x.org\n";
+  for (int i = 0; i < 5000; ++i) text += "no name\n";
+  const Parsed parsed = parse(text);
+  CHECK(parsed.set.contains("x.org"));
+  REQUIRE(parsed.wrong.size() == FileDiagnostics::kMost + 1);
+  CHECK(parsed.wrong.back() ==
+        "f:1002:1: \"no name\" is not a domain in any form that lists have (and 3999 more in this file)");
+}
+
 TEST_CASE("a set is what its patterns are, one by one") {
   std::mt19937 random{5};
   const auto name = [&] {
