@@ -15,6 +15,10 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t\r\v\f";
 
+// Of all files of one list. A name takes at most three times the bytes of its text (IDNA), so that the set
+// stays below what it can hold.
+constexpr std::size_t kMostDomainText = std::size_t{1} << 30;
+
 // What becomes of a list with lines that are none of its forms.
 enum class BrokenLines : std::uint8_t { refuse, skip };
 std::string_view to_string(BrokenLines what) { return what == BrokenLines::refuse ? "refuse" : "skip"; }
@@ -112,6 +116,9 @@ class ListReader {
   void read_domain_files(const TomlValue& files, bool except) {
     for (const TomlValue& file : files.each()) {
       read_file(file, [&](std::string_view text, FileDiagnostics& found) {
+        domain_text_ += text.size();
+        if (domain_text_ > kMostDomainText)
+          return file.error(table_.name() + " has more than 1 GiB of domains");
         parse_domain_list(text, except, domains_, found);
       });
     }
@@ -156,6 +163,7 @@ class ListReader {
   Diagnostics* file_diagnostics_ = nullptr;
   std::vector<Prefix> prefixes_;
   DomainSet::Builder domains_;
+  std::size_t domain_text_ = 0;  // bytes that were read
 };
 
 }  // namespace
