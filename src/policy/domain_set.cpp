@@ -2,7 +2,9 @@
 #include "domain_set.hpp"
 
 #include <algorithm>
+#include <array>
 #include <limits>
+#include <span>
 #include <stdexcept>
 
 #include "tollgate/names/domain.hpp"
@@ -62,15 +64,32 @@ void DomainSet::put(std::uint32_t place, std::uint64_t hash) {
   places_[at] = place;
 }
 
+// The table is large and looked into at random: the first look for every suffix is taken before any of them
+// is judged, so that the memory is waited for once.
 bool DomainSet::contains(std::string_view domain) const {
   if (size_ == 0) return false;
+  struct Look {
+    std::string_view suffix;
+    std::uint64_t hash = 0;
+    std::uint8_t first = 0;
+  };
+  std::array<Look, 8> looks;
+  std::size_t count = 0;
   unsigned kinds = 0;
+  const auto judge = [&] {
+    for (const Look& look : std::span{looks}.first(count)) {
+      const std::uint32_t place = look.first == 0 ? kNone : find(look.suffix, look.hash);
+      if (place == kNone) continue;
+      const bool whole = look.suffix.size() == domain.size();
+      kinds |= text_[place] & (whole ? kExact | kAllowExact : kBelow | kAllowBelow);
+    }
+    count = 0;
+  };
   each_suffix(domain, [&](std::string_view suffix, std::uint64_t hash) {
-    const std::uint32_t place = find(suffix, hash);
-    if (place == kNone) return;
-    const bool whole = suffix.size() == domain.size();
-    kinds |= text_[place] & (whole ? kExact | kAllowExact : kBelow | kAllowBelow);
+    if (count == looks.size()) judge();
+    looks[count++] = {suffix, hash, fingerprints_[first_of(hash)]};
   });
+  judge();
   return kinds != 0 && (kinds & (kAllowExact | kAllowBelow)) == 0;
 }
 
