@@ -144,6 +144,8 @@ class DomainLines {
       if (is_word(word, "NS")) return true;
       if (is_word(word, "A") || is_word(word, "AAAA")) return trigger(name, false);
       if (is_word(word, "CNAME")) return trigger(name, is_word(take_word(words), "RPZ-PASSTHRU."));
+      const bool ttl = word[0] >= '0' && word[0] <= '9';  // "300", "1h30m"
+      if (!ttl && !is_word(word, "IN")) break;
     }
     // The owner of the record before: only that of the zone has more than one.
     return is_word(name, "NS") || (is_word(name, "IN") && is_word(take_word(rest), "NS"));

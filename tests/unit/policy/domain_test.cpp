@@ -70,7 +70,7 @@ TEST_CASE("every form of a line") {
   CHECK(listed("server=/y.org/x.org/", kThree) == kThree);
   CHECK(listed("local=/a.x.org/", kThree) == Names{"a.x.org", "b.a.x.org"});
   CHECK(listed("x.org CNAME .", kThree) == Names{"x.org"});
-  CHECK(listed("*.x.org 300 IN CNAME *. ; no data", kThree) == Names{"a.x.org", "b.a.x.org"});
+  CHECK(listed("*.x.org 1h30m IN CNAME *. ; no data", kThree) == Names{"a.x.org", "b.a.x.org"});
   CHECK(listed("x.org IN A 192.0.2.1\na.x.org AAAA ::1", kThree) == Names{"x.org", "a.x.org"});
 }
 
@@ -114,10 +114,27 @@ TEST_CASE("other lines are named, and nothing of them is taken") {
   };
   CHECK(wrong("\n  ||x.org^$third-party\n") ==
         "f:2:3: \"||x.org^$third-party\" is not a domain in any form that lists have");
-  for (const char* line :
-       {"x.org##.banner", "10.0.0.1", "||x.org", "||^", "@@x.org", "/x/", "a b c", "0.0.0.0 good.org b@d.org",
-        "address=/x.org", "address=/", "address=//", "address=/good.org/b@d.org/", "x.org TXT .", "a.*.org",
-        "32.1.2.0.192.rpz-ip CNAME .", "ns.x.org.rpz-nsdname CNAME .", "$INCLUDE other", "\xff", "x..org"}) {
+  for (const char* line : {"x.org##.banner",
+                           "10.0.0.1",
+                           "||x.org",
+                           "||^",
+                           "@@x.org",
+                           "/x/",
+                           "a b c",
+                           "0.0.0.0 good.org b@d.org",
+                           "address=/x.org",
+                           "address=/",
+                           "address=//",
+                           "address=/good.org/b@d.org/",
+                           "x.org TXT .",
+                           "no line of a list",
+                           "x.org next CNAME .",
+                           "a.*.org",
+                           "32.1.2.0.192.rpz-ip CNAME .",
+                           "ns.x.org.rpz-nsdname CNAME .",
+                           "$INCLUDE other",
+                           "\xff",
+                           "x..org"}) {
     CAPTURE(line);
     wrong(line);
   }
