@@ -246,6 +246,7 @@ void Engine::remove(const Flow& flow, FlowIndex index, Removal why, Effects& eff
   const Verdict verdict = evicted ? options_.on_overload : options_.on_deadline;
   for (const HeldPacket& packet : pending_.release(index)) give(packet, flow, verdict, reason, effects);
   if (!originals_.empty()) originals_.erase(index);
+  if (!masters_.empty()) masters_.erase(index);
   if (why != Removal::erased && flow.carried && kernel_mark(flow) != FlowMark::undecided &&
       flow.state != FlowState::ended) {
     forgotten_ = true;

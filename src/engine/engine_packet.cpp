@@ -297,21 +297,31 @@ Cause Engine::why_again(const Context& context, const Flow& flow) const {
 }
 
 // The helper's flow and the one whose helper expects this connection are one matter.
-bool Engine::inherits(const Context& context, FlowIndex index) {
-  if (options_.related != RelatedHandling::inherit || !context.queued.master) return false;
+void Engine::learn_master(const Context& context, FlowIndex index) {
+  if (options_.related != RelatedHandling::inherit || !context.queued.master) return;
   const FlowIndex place = flows_.find(FlowKey{*context.queued.master});
-  if (place == kNoFlow || place == index) return false;
+  if (place != kNoFlow && place != index) masters_[index] = flows_.ref(place);
+}
+
+// What its master has by now; nullopt where it has none any more, or none that could be handed down.
+std::optional<Decided> Engine::inherited(FlowIndex index, Time now, Effects& effects) {
+  const auto found = masters_.find(index);
+  if (found == masters_.end()) return std::nullopt;
+  const FlowIndex place = flows_.find(found->second);
+  // A master was there before: nobody is, by whatever ways, his own.
+  if (place == kNoFlow || flows_.at(place).id.value > flows_.at(index).id.value) return std::nullopt;
+  if (is_stale(flows_.at(place))) reauthorize(place, why_stale(flows_.at(place)), now, effects);
   const Flow& master = flows_.at(place);
-  if (master.state == FlowState::pending || is_stale(master) || is_reroute(master.verdict)) return false;
-  settle(index, {master.verdict, Reason::related, master.stage, kNoRule}, Cause::none, context.now,
-         context.effects);
-  return true;
+  if (master.state == FlowState::pending || is_reroute(master.verdict)) return std::nullopt;
+  return Decided{master.verdict, Reason::related, master.stage, kNoRule};
 }
 
 void Engine::decide_flow(const Context& context, FlowIndex index, Cause cause) {
   Flow& flow = flows_.at(index);
-  if (flow.state == FlowState::pending && inherits(context, index))
-    return answer(context, index, flow.reason);
+  if (flow.state == FlowState::pending) learn_master(context, index);
+  const bool by_itself = cause != Cause::none && !is_of_policy(cause);
+  const bool heir = flow.state == FlowState::pending || (flow.reason == Reason::related && !by_itself);
+  const auto handed_down = heir ? inherited(index, context.now, context.effects) : std::nullopt;
   if (cause == Cause::arrival) {
     flow.interface = static_cast<std::uint16_t>(interfaces_.number(context.queued.interface));
   }
@@ -320,7 +330,7 @@ void Engine::decide_flow(const Context& context, FlowIndex index, Cause cause) {
   const bool stand_in = flow.reason == Reason::timed_out || flow.reason == Reason::overload;
   const bool again = flow.state != FlowState::pending && !stand_in;
   seen.reauthorize = again && (cause != Cause::none || !is_temporary(flow.verdict));
-  const Decision decision = decide_again(seen, context.now);
+  const Decision decision = handed_down ? Decision{*handed_down} : decide_again(seen, context.now);
   const Decided* decided = std::get_if<Decided>(&decision);
   // Only the first authorization can wait: in another one asking keeps the verdict, or blocks.
   if (decided == nullptr && !again) return hold(context, index);

@@ -81,7 +81,9 @@ void Engine::reauthorize(FlowIndex index, Cause cause, Time now, Effects& effect
     return;
   }
   seen.reauthorize = true;
-  const Decision decision = decide_again(seen, now);
+  const std::optional<Decided> handed_down =
+      flow.reason == Reason::related ? inherited(index, now, effects) : std::nullopt;
+  const Decision decision = handed_down ? Decision{*handed_down} : decide_again(seen, now);
   Decided decided{Verdict::block, Reason::asking, Stage::none, kNoRule};
   if (const Decided* found = std::get_if<Decided>(&decision)) {
     decided = *found;

@@ -219,7 +219,7 @@ TEST_CASE(
     for (const bool active : {false, true}) {
       INFO(address << (active ? " active" : " passive") << (told ? ", told" : ", not told"));
       const Finished got = ftp(scene.net.host, address, active);
-      INFO(got.errors);
+      INFO(got.errors << scene.daemon.log());
       CHECK(got.output == (told ? "it works\n" : ""));
     }
   }

@@ -166,7 +166,8 @@ class Engine {
                       Effects& effects);
   FlowIndex open_for(const Context& context, const FlowKey& key);
   void learn_entry(const Context& context, FlowIndex index);
-  bool inherits(const Context& context, FlowIndex index);
+  void learn_master(const Context& context, FlowIndex index);
+  std::optional<Decided> inherited(FlowIndex index, Time now, Effects& effects);
   Cause why_again(const Context& context, const Flow& flow) const;
   void decide_flow(const Context& context, FlowIndex index, Cause cause);
   void answer(const Context& context, FlowIndex index, Reason reason);
@@ -255,6 +256,7 @@ class Engine {
   std::vector<std::uint64_t> rule_hits_;     // of the same
   // Original directions of entries whose NAT makes them other than the flow's tuple.
   boost::unordered_flat_map<FlowIndex, FiveTuple> originals_;
+  boost::unordered_flat_map<FlowIndex, FlowRef> masters_;  // of flows that a helper expected
   AuthorizedSockets sockets_;
   AnswerWindows windows_;
   std::vector<IpAddress> broadcasts_;  // in order
