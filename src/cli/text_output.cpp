@@ -106,6 +106,16 @@ std::string owners(const Status::Attribution& attribution) {
                                 : "; " + number(attribution.lost) + " not told of by eBPF for want of room");
 }
 
+std::string names(const Status::Names& names) {
+  return number(names.held) + " held; DNS: " + counted(names.questions, "question", "questions") + ", " +
+         counted(names.answers, "answer", "answers") + ", " + number(names.unasked) + " not asked for, " +
+         number(names.malformed) + " malformed" +
+         (names.dns ? "; " + counted(names.copies, "copy", "copies")
+                    : "; what the kernel carries is not copied") +
+         (names.lost == 0 ? "" : ", lost " + counted(names.lost, "time", "times")) +
+         (names.evicted == 0 ? "" : "; " + number(names.evicted) + " went to make room");
+}
+
 void status(Page& page, const Status& status) {
   page.out << "tollgate " << harmless(status.version) << ", up " << duration(status.uptime_seconds) << '\n';
   row(page, "policy",
@@ -139,6 +149,7 @@ void status(Page& page, const Status& status) {
   for (const auto& [program, problem] : status.attribution.programs) {
     if (!problem.empty()) row(page, "", "eBPF program " + program + ": " + problem);
   }
+  row(page, "names", names(status.names));
   row(page, "errors", counts(status.errors));
   for (const std::string& what : status.lacking) row(page, "lacking", what);
 }

@@ -51,7 +51,7 @@ void read_queue(TomlTable table, Config::Queue& queue) {
   read_number(table, "max_length", 1, kMostPackets, queue.max_length);
   read_number(table, "copy_range", 128, 65535, queue.copy_range);
   read_number(table, "socket_buffer", 4096, 1 << 30, queue.socket_buffer);
-  read_number(table, "nflog_group", 0, 65535, queue.nflog_group);
+  read_number(table, "nflog_group", 0, kMostNflogGroup, queue.nflog_group);
   table.refuse_rest();
 }
 
@@ -142,6 +142,11 @@ void read_pending(TomlTable table, Config::Pending& pending) {
   table.refuse_rest();
 }
 
+void read_names(TomlTable table, Config::Names& names) {
+  read_flag(table, "dns", names.dns);
+  table.refuse_rest();
+}
+
 void read_process(TomlTable table, Config::ProcessOptions& process) {
   read_word(table, "lookup", {ProcessLookup::automatic, ProcessLookup::proc, ProcessLookup::off},
             process.lookup);
@@ -206,6 +211,7 @@ Result<Config, Diagnostics> parse_config(std::string_view text, const std::strin
   if (auto table = root.take_table("mark")) read_mark(*table, config);
   if (auto table = root.take_table("flow")) read_flow(*table, config.flow);
   if (auto table = root.take_table("process")) read_process(*table, config.process);
+  if (auto table = root.take_table("names")) read_names(*table, config.names);
   if (auto table = root.take_table("log")) read_log(*table, config.log);
   if (auto table = root.take_table("nameserver")) read_target(*table, "nameserver", config.nameserver);
   if (auto table = root.take_table("tunnel")) read_target(*table, "tunnel", config.tunnel);

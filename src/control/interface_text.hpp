@@ -125,6 +125,27 @@ type Attribution (
   lost: int
 )
 
+# What is known of names.
+type NameCounts (
+  # Whether copies of DNS that the kernel carries come up.
+  dns: bool,
+  # Packets that were copied, and how often copies were lost.
+  copies: int,
+  lost: int,
+  questions: int,
+  # That fit a question.
+  answers: int,
+  # That nobody had asked for: nothing was learned from them.
+  unasked: int,
+  # Messages that break the rules, from some point on.
+  malformed: int,
+  # Addresses of answers.
+  learned: int,
+  # Names of addresses, now, and how many went to make room.
+  held: int,
+  evicted: int
+)
+
 type LogCounts (
   written: int,
   suppressed: int
@@ -302,6 +323,7 @@ method Status() -> (
   reasons: [string]int,
   log: LogCounts,
   attribution: Attribution,
+  names: NameCounts,
   # What went wrong and was survived, by name.
   errors: [string]int
 )

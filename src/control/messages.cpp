@@ -75,6 +75,20 @@ void members(Visitor& visit, Like<Status::Attribution> auto& attribution) {
 }
 
 template <class Visitor>
+void members(Visitor& visit, Like<Status::Names> auto& names) {
+  visit("dns", names.dns);
+  visit("copies", names.copies);
+  visit("lost", names.lost);
+  visit("questions", names.questions);
+  visit("answers", names.answers);
+  visit("unasked", names.unasked);
+  visit("malformed", names.malformed);
+  visit("learned", names.learned);
+  visit("held", names.held);
+  visit("evicted", names.evicted);
+}
+
+template <class Visitor>
 void members(Visitor& visit, Like<Status> auto& status) {
   visit("version", status.version);
   visit("uptime_seconds", status.uptime_seconds);
@@ -91,6 +105,7 @@ void members(Visitor& visit, Like<Status> auto& status) {
   visit("reasons", status.reasons);
   visit("log", status.log);
   visit("attribution", status.attribution);
+  visit("names", status.names);
   visit("errors", status.errors);
 }
 

@@ -116,6 +116,7 @@ void Daemon::open_kernel() {
   // First the events, then what is there: what changes in between comes twice and not never.
   const bool nflog = config_.flow.tcp_ends == TcpEnds::nflog;
   if (nflog) segments_.emplace(opened(ClosingSegments::open(config_.queue.nflog_group)));
+  if (config_.names.dns) names_.emplace(opened(NameCopies::open(config_.queue.nflog_group)));
   conntrack_events_.emplace(opened(ConntrackEvents::open(
       {config_.mark_mask, config_.loopback, config_.icmp == FlowHandling::flow, !nflog})));
   socket_events_.emplace(opened(SocketEvents::open(config_.loopback)));
@@ -132,6 +133,7 @@ void Daemon::open_kernel() {
                           *conntrack_events_,
                           *socket_events_,
                           segments_ ? &*segments_ : nullptr,
+                          names_ ? &*names_ : nullptr,
                           *sockets_,
                           *interfaces_,
                           log_,

@@ -102,6 +102,7 @@ class Daemon final : public ControlService {
   std::optional<ConntrackEvents> conntrack_events_;
   std::optional<SocketEvents> socket_events_;
   std::optional<ClosingSegments> segments_;
+  std::optional<NameCopies> names_;
   std::optional<SocketDiag> sockets_;
   std::unique_ptr<Attribution> attribution_;
   std::unique_ptr<Gate> gate_;

@@ -116,6 +116,12 @@ Status Daemon::status() {
     status.attribution.processes = attribution_->processes();
     status.attribution.lost = attribution_->lost().images_lost + attribution_->lost().owners_lost;
   }
+  const Observer& observer = engine_.observer();
+  const NameWatchCounters names = gate_->names();
+  status.names = {config_.names.dns,         names.copies,           names.overruns,
+                  observer.dns().questions,  observer.dns().answers, observer.dns().unasked,
+                  observer.dns().malformed,  observer.dns().names,   observer.names().size(),
+                  observer.names().evicted()};
   status.errors = {
       {"queue_undecodable", queue.undecodable},
       {"queue_verdict", queue.verdict_errors},

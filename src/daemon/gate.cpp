@@ -26,7 +26,12 @@ Gate::Gate(boost::asio::io_context& loop, const Config& config, const Parts& par
                 config,
                 {parts.clock, parts.engine, parts.conntrack, parts.conntrack_events, parts.socket_events,
                  parts.segments, parts.sockets, parts.interfaces, parts.log},
-                [this](const std::function<void(const Deliver&)>& events) { turn(events); }} {}
+                [this](const std::function<void(const Deliver&)>& events) { turn(events); }} {
+  if (parts.names != nullptr) {
+    names_.emplace(loop, NameWatch::Parts{parts.clock, *parts.names, parts.attribution, parts.log},
+                   [this](const std::function<void(const Deliver&)>& events) { turn(events); });
+  }
+}
 
 Gate::~Gate() {
   // The sockets belong to those who opened them.
@@ -44,6 +49,7 @@ void Gate::start() {
   wait_for_interfaces();
   tell_broadcasts();
   follower_.start();
+  if (names_) names_->start();
   arm_timer();
 }
 
@@ -95,16 +101,20 @@ void Gate::wait_for_packets() {
 
 void Gate::receive_packets() {
   const Time now = parts_.clock.now();
-  parts_.queue.receive(kPacketBudget, [&](std::span<const PacketQueued> packets) {
-    parts_.engine.handle(packets, now, effects_);
-    carry_out(now);
-  });
+  parts_.queue.receive(kPacketBudget, [&](std::span<const PacketQueued> packets) { decide(packets, now); });
   const std::uint64_t enobufs = parts_.queue.enobufs();
   if (enobufs != std::exchange(enobufs_, enobufs)) {
     parts_.log.trouble("queue-enobufs", LogLevel::warning,
                        "the queue's socket overran: packets were lost (queue.socket_buffer in tollgate.toml)",
                        now);
   }
+}
+
+// What the programs behind these packets were told before is known first.
+void Gate::decide(std::span<const PacketQueued> packets, Time now) {
+  if (names_) names_->take([&](const Event& event) { parts_.engine.handle(event, now, effects_); });
+  parts_.engine.handle(packets, now, effects_);
+  carry_out(now);
 }
 
 void Gate::wait_for_interfaces() {
@@ -173,11 +183,8 @@ void Gate::arm_timer() {
 
 void Gate::drain() {
   parts_.queue.admit_no_more();
-  while (parts_.queue.receive(kPacketBudget, [&](std::span<const PacketQueued> packets) {
-    const Time now = parts_.clock.now();
-    parts_.engine.handle(packets, now, effects_);
-    carry_out(now);
-  })) {
+  while (parts_.queue.receive(
+      kPacketBudget, [&](std::span<const PacketQueued> packets) { decide(packets, parts_.clock.now()); })) {
   }
 }
 

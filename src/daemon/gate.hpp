@@ -15,6 +15,7 @@
 #include "linux/interfaces.hpp"
 #include "linux/queue.hpp"
 #include "log_sink.hpp"
+#include "name_watch.hpp"
 #include "owner_finder.hpp"
 #include "program_hasher.hpp"
 #include "tollgate/engine/engine.hpp"
@@ -34,6 +35,7 @@ class Gate {
     ConntrackEvents& conntrack_events;
     SocketEvents& socket_events;
     ClosingSegments* segments;  // null: conntrack tells the ends of TCP connections
+    NameCopies* names;          // null: only what is queued says something about names
     SocketDiag& sockets;
     Interfaces& interfaces;
     LogSink& log;
@@ -66,6 +68,7 @@ class Gate {
   ByHand by_hand(const Event& event);
   // What the kernel does by itself, and what is done to it.
   FlowFollower& follower() { return follower_; }
+  NameWatchCounters names() const { return names_ ? names_->counters() : NameWatchCounters{}; }
   // Lets the kernel queue nothing more and answers everything that waits there.
   void drain();
 
@@ -75,6 +78,7 @@ class Gate {
   void tell_broadcasts();
   void turn(const std::function<void(const Deliver&)>& events);
   void receive_packets();
+  void decide(std::span<const PacketQueued> packets, Time now);
   void find_owners(Time now);
   void give_verdicts();
   void carry_out(Time now);
@@ -96,6 +100,7 @@ class Gate {
   std::uint64_t enobufs_ = 0;          // already spoken of
   std::vector<IpAddress> broadcasts_;  // that the engine knows
   FlowFollower follower_;
+  std::optional<NameWatch> names_;
 };
 
 }  // namespace tollgate

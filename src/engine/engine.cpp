@@ -18,6 +18,7 @@ Engine::Engine(const EngineOptions& options, PolicyPointer policy, Decide decide
       observer_{options.observer, options.seed},
       interfaces_{kMaxInterfaceNames},
       rules_{kMaxRuleNames},
+      programs_{kMaxProgramNames},
       rule_numbers_(policy_->rules().size(), kNoRule),
       rule_hits_(policy_->rules().size(), 0),
       windows_{options.answer_window} {

@@ -9,6 +9,8 @@ namespace tollgate {
 // past the bound a flow just does not say which it was.
 inline constexpr std::uint32_t kMaxInterfaceNames = 4096;
 inline constexpr std::uint32_t kMaxRuleNames = 1'000'000;
+// Programs that have names of their own; those past it share the machine's.
+inline constexpr std::uint32_t kMaxProgramNames = 16'384;
 
 // One queued packet as far as it can be read without knowing anything else.
 struct Engine::Arrival {

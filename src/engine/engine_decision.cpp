@@ -127,7 +127,10 @@ Evidence Engine::evidence(FlowIndex index) const {
   if (flow.gid != kNoOwner) seen.gid = flow.gid;
   seen.process = owners_.at(index).evidence();
   seen.hash_awaited = owners_.at(index).hash_awaited;
-  if (const Observed* const observed = observer_.find(flow.id); observed && observed->domain_source) {
+  const bool awaited = owners_.at(index).state == FlowOwner::State::awaited;
+  if (awaited && observer_.depends_on_owner(flow, now_)) {
+    seen.domain = Known<std::string_view>::awaited();
+  } else if (const Observed* const observed = observer_.find(flow.id); observed && observed->domain_source) {
     seen.domain = std::string_view{observed->domain};
     seen.domain_source = *observed->domain_source;
   }

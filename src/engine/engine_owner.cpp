@@ -3,8 +3,12 @@
 #include <utility>
 
 #include "engine_context.hpp"
+#include "tollgate/process/process_field.hpp"
 
 namespace tollgate {
+
+// How long it was before it was cut nobody says.
+static constexpr std::size_t kLongestCopied = 0xffff;
 
 void Engine::ask_owner(FlowIndex index, std::uint32_t arrival, std::optional<std::uint64_t> socket, Time now,
                        Effects& effects) {
@@ -27,9 +31,32 @@ void Engine::on(const ProcessFound& found, Time now, Effects& effects) {
   if (hash_is_late && !pending_.waits(index)) reauthorize(index, Cause::completion, now, effects);
 }
 
+// Whoever an inbound flow belongs to is asked, and asks nobody.
+ProgramKey Engine::program_of(FlowIndex index) {
+  if (flows_.at(index).direction == Direction::inbound) return {};
+  return program_key(owners_.at(index).process);
+}
+
+// A program is its file; of a forwarded flow only the container may be known.
+ProgramKey Engine::program_key(const ProcessPointer& process) {
+  if (!process) return {};
+  const ProcessField field = process->path.empty() ? ProcessField::container : ProcessField::process;
+  const std::uint32_t number = programs_.number(text_of(*process, field));
+  return {number == NameTable::kNone ? 0 : number + 1};
+}
+
+void Engine::on(const NamesCopied& copied, Time now, Effects&) {
+  const Parsed<Packet> packet = parse_packet(copied.bytes, kLongestCopied);
+  if (!packet) return;
+  const FlowIndex index = flows_.find(FlowKey{FiveTuple::of(packet->endpoints)});
+  const ProgramKey program = index != kNoFlow ? program_of(index) : program_key(copied.asker);
+  observer_.on_copy(*packet, copied.bytes.size() >= packet->length, program, now);
+}
+
 // What waited for it goes on: the decision, and what the log was to say.
 void Engine::own(FlowIndex index, FlowOwner owner, Time now, Effects& effects) {
   owners_.set(index, std::move(owner));
+  observer_.on_owner(flows_.at(index), program_of(index), now);
   if (pending_.waits(index)) {
     const Decision decision = decide_again(evidence(index), now);
     if (const Decided* decided = std::get_if<Decided>(&decision)) release(index, *decided, now, effects);

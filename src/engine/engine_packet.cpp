@@ -210,7 +210,8 @@ void Engine::on_flow_packet(const Context& context) {
   // Until one of its packets passes each has an entry of its own.
   if (!flow.carried || opened) learn_entry(context, index);
   const bool whole = context.queued.bytes.size() >= context.packet.length;
-  observer_.on_packet(flow, context.packet, context.queued.reply, whole, context.now);
+  const ProgramKey asker = DnsListener::concerns(context.packet) ? program_of(index) : ProgramKey{};
+  observer_.on_packet(flow, context.packet, context.queued.reply, whole, asker, context.now);
 
   // 5. Undecided: it waits with the others of its flow.
   if (pending_.waits(index)) return hold(context, index);

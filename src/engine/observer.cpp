@@ -6,10 +6,7 @@
 namespace tollgate {
 namespace {
 
-// Names are the same for every program until the engine knows programs.
 constexpr ProgramKey kMachine;
-
-bool is_name_port(std::uint16_t port) { return port == kDnsPort || port == kMdnsPort || port == kLlmnrPort; }
 
 NameSource source_of(const Findings& findings) {
   if (findings.sni.empty()) return NameSource::http_host;
@@ -52,25 +49,38 @@ void Observer::forget(FlowId flow) {
   if (!flows_.empty()) flows_.erase(flow.value);
 }
 
-void Observer::on_opened(const Flow& flow, Time now) {
+void Observer::on_opened(const Flow& flow, Time now) { on_owner(flow, kMachine, now); }
+
+void Observer::on_owner(const Flow& flow, ProgramKey program, Time now) {
   // The far end of an inbound flow is a client: nobody resolved it to reach it.
   if (flow.direction == Direction::inbound) return;
-  const auto name = names_.find(kMachine, flow.tuple.destination_address(), now);
+  const auto name = names_.find(program, flow.tuple.destination_address(), now);
   if (!name) return;
   Watched& seen = watched(flow.id);
+  if (seen.looked && !seen.observed.domain.empty()) return;
   seen.observed.domain = name->name;
   seen.observed.domain_source = name->source;
   seen.named_by_dns = true;
 }
 
-void Observer::on_packet(const Flow& flow, const Packet& packet, bool reply, bool whole, Time now) {
+bool Observer::depends_on_owner(const Flow& flow, Time now) const {
+  if (flow.direction == Direction::inbound) return false;
+  return names_.has_several(flow.tuple.destination_address(), now);
+}
+
+void Observer::on_packet(const Flow& flow, const Packet& packet, bool reply, bool whole, ProgramKey program,
+                         Time now) {
   if (whole) {
-    listen(flow.id, packet, reply, now);
+    dns_.on_packet(packet, program, now, names_);
     look(flow, packet, reply, now);
   } else if (Watched* const seen = known(flow.id)) {
     seen->inspection.reset();
     seen->looked = true;
   }
+}
+
+void Observer::on_copy(const Packet& packet, bool whole, ProgramKey program, Time now) {
+  if (whole) dns_.on_packet(packet, program, now, names_);
 }
 
 // A SYN alone begins nothing: most flows show no more than that.
@@ -101,33 +111,6 @@ void Observer::look(const Flow& flow, const Packet& packet, bool reply, Time now
         flows_.at(id)->inspection.reset();
         flows_.at(id)->looked = true;
       });
-}
-
-void Observer::listen(FlowId flow, const Packet& packet, bool reply, Time now) {
-  const Endpoints& ends = packet.endpoints;
-  if (packet.fragment != Fragment::none || packet.icmp_error) return;
-  if (!is_name_port(ends.source_port) && !is_name_port(ends.destination_port)) return;
-  const auto on_message = [&](std::span<const std::uint8_t> message) {
-    questions_.on_message(ends, kMachine, message, now, names_);
-  };
-  if (ends.protocol == Protocol::udp) {
-    if (!packet.payload.empty()) on_message(packet.payload);
-  } else if (ends.protocol == Protocol::tcp) {
-    DnsStreams& streams = dns_streams(flow);
-    (reply ? streams.server : streams.client).add(packet, on_message);
-  }
-}
-
-Observer::DnsStreams& Observer::dns_streams(FlowId flow) {
-  std::unique_ptr<DnsStreams>& streams = watched(flow).dns;
-  if (!streams) {
-    streams = std::make_unique<DnsStreams>();
-    dns_streams_.add(
-        flow, limits_.max_dns_streams,
-        [this](std::uint64_t id) { return flows_.contains(id) && flows_.at(id)->dns; },
-        [this](std::uint64_t id) { flows_.at(id)->dns.reset(); });
-  }
-  return *streams;
 }
 
 void Observer::take_findings(const Flow& flow, Watched& seen, const FlowInspection& inspection, Time now) {

@@ -40,6 +40,7 @@ class Attributor final : public Attribution {
   const std::vector<std::string>& problems() const override { return problems_; }
   std::optional<Attributed> look_up(const LookUp& flow, Ticket ticket) override;
   bool can_wait() const override { return owners_ != nullptr; }
+  ProcessPointer seen(const FiveTuple& local) override;
   Left turn(const std::function<void(Ticket, const Attributed&)>& done) override;
   int events_fd() const override { return events_ ? events_->fd() : -1; }
   int images_fd() const override { return owners_ ? owners_->fd() : -1; }
@@ -289,6 +290,14 @@ std::optional<Attributed> Attributor::look_up(const LookUp& flow, Ticket ticket)
   if (!holders_.search(socket->inode, ticket)) return not_found(NoProcess::late);
   searched_[ticket] = socket->inode;
   return std::nullopt;
+}
+
+ProcessPointer Attributor::seen(const FiveTuple& local) {
+  if (!owners_) return nullptr;
+  const auto owner = owners_->by_tuple(local, network_);
+  if (!owner || owner->kernel != 0 || superseded(local, *owner)) return nullptr;
+  receive();
+  return table_.find(process_id_of(owner->process));
 }
 
 Attribution::Left Attributor::turn(const std::function<void(Ticket, const Attributed&)>& done) {

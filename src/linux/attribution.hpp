@@ -64,6 +64,9 @@ class Attribution {
   // What was seen stays known for a while after its socket and its process are gone: a look-up may come
   // after whatever lets the program go on. Otherwise it is better done before.
   virtual bool can_wait() const = 0;
+  // Who was seen (by eBPF) to open the socket with this local end, without looking any further; nullptr
+  // when nobody was. Counts nothing.
+  virtual ProcessPointer seen(const FiveTuple& local) = 0;
   // A slice of what takes long, a millisecond or two, and what is left to do then.
   using Left = SocketHolders::Left;
   virtual Left turn(const std::function<void(Ticket, const Attributed&)>& done) = 0;

@@ -19,7 +19,7 @@ namespace tollgate {
 class ClosingSegments {
  public:
   // Errors: another program has the group; no CAP_NET_ADMIN; the kernel has no NFLOG.
-  static Result<ClosingSegments, std::string> open(std::uint16_t group);
+  static Result<ClosingSegments, std::string> open(std::uint16_t nflog_group);
 
   int fd() const { return socket_.fd(); }  // non-blocking
   // At most `budget` datagrams, some 80 segments each. Never waits.

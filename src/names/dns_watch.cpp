@@ -109,7 +109,8 @@ std::optional<ProgramKey> DnsWatch::take_question(const Exchange& exchange, cons
   const auto asked = asked_.find(exchange.key(question, seed_));
   if (asked == asked_.end() || asked->second.answered || asked->second.when + limits_.patience <= now)
     return {};
-  const ProgramKey program = asked->second.program;
+  const bool known = exchange.program != ProgramKey{} && exchange.source == NameSource::dns;
+  const ProgramKey program = known ? exchange.program : asked->second.program;
   asked->second.answered = exchange.source != NameSource::mdns;
   return program;
 }

@@ -66,6 +66,12 @@ bool NameStore::knows(ProgramKey program, const IpAddress& address, std::string_
   return has(program) || has(ProgramKey{});
 }
 
+bool NameStore::has_several(const IpAddress& address, Time now) const {
+  const Entry* const known = entry({ProgramKey{}, address});
+  return known != nullptr &&
+         std::ranges::count_if(known->names, [&](const Name& each) { return each.expires > now; }) > 1;
+}
+
 const NameStore::Entry* NameStore::entry(const Key& key) const {
   const auto found = index_.find(key);
   return found == index_.end() ? nullptr : &entries_[found->second];

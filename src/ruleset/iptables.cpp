@@ -277,7 +277,9 @@ class Writer {
                       errors_chain(place));
     }
     if (config_.flow.tcp_ends == TcpEnds::nflog) tell_ends(chain);
+    if (config_.names.dns) tell_names(place);
     carried(chain, pass);
+    if (config_.names.dns && exempt() && place == Place::output) tell_names_inside();
     loopback(place);
     // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
     const bool asked_before = config_.reroute_arriving && place != Place::output;
@@ -311,8 +313,18 @@ class Writer {
   // The daemon gets copies of what may end a connection that it sees nothing else of.
   void tell_ends(std::string_view chain) {
     rule(chain, "-p tcp -m tcp ! --tcp-flags FIN,RST NONE " + ct_mark(FlowMark::accept) +
-                    " -j NFLOG --nflog-group " + std::to_string(config_.queue.nflog_group) +
+                    " -j NFLOG --nflog-group " + std::to_string(ends_group(config_.queue.nflog_group)) +
                     " --nflog-size " + std::to_string(kSegmentCopy));
+  }
+
+  // And of what is said about names where nobody asks about it. Over loopback it passes twice.
+  void tell_names(Place place) {
+    names_to(chain_of(place), place == Place::input ? "! -i lo " : "",
+             ct_mark(FlowMark::accept) + " " + copy_names());
+  }
+  void tell_names_inside() { names_to("OUTPUT", "-o lo ", copy_names()); }
+  std::string copy_names() const {
+    return "-j NFLOG --nflog-group " + std::to_string(names_group(config_.queue.nflog_group));
   }
 
   // A flow that a helper expected has its master's verdict from the start: it forgets it.
@@ -383,21 +395,19 @@ class Writer {
 
   // What has no conntrack entry matches none of the conntrack rules and goes to the plain queue.
   void queues() {
-    names_to("ASK", "-g " + name("WHOLE"));
+    names_to("ASK", "", "-g " + name("WHOLE"));
     rule("ASK", "-m conntrack --ctdir REPLY " + queue(queue_bit::reply));
     rule("ASK", queue(0));
     rule("WHOLE", "-m conntrack --ctdir REPLY " + queue(queue_bit::whole + queue_bit::reply));
     rule("WHOLE", queue(queue_bit::whole));
     if (!transit()) return;
-    names_to("TRANSIT", queue(queue_bit::transit + queue_bit::whole));
+    names_to("TRANSIT", "", queue(queue_bit::transit + queue_bit::whole));
     rule("TRANSIT", queue(queue_bit::transit));
   }
-  void names_to(std::string_view chain, const std::string& target) {
-    for (const std::string_view protocol : {"udp", "tcp"}) {
-      for (const std::string_view port : {"--dport", "--sport"}) {
-        const std::string p{protocol};
-        rule(chain, "-p " + p + " -m " + p + " " + std::string{port} + " 53 " + target);
-      }
+  // DNS, mDNS (RFC 6762), LLMNR (RFC 4795).
+  void names_to(std::string_view chain, const std::string& where, const std::string& what) {
+    for (const std::string protocol : {"udp", "tcp"}) {
+      rule(chain, where + "-p " + protocol + " -m multiport --ports 53,5353,5355 " + what);
     }
   }
 

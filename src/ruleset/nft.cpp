@@ -26,6 +26,8 @@ constexpr std::string_view hook_of(Place place) {
   return {};
 }
 
+// DNS, mDNS (RFC 6762), LLMNR (RFC 4795).
+constexpr std::string_view kNamePorts = "{ 53, 5353, 5355 }";
 constexpr std::string_view kRefusal4 = "icmp type destination-unreachable icmp code host-prohibited";
 constexpr std::string_view kRefusal6 = "icmpv6 type destination-unreachable icmpv6 code admin-prohibited";
 
@@ -317,7 +319,9 @@ class Writer {
     }
     const std::string pass = checks_arrival(config_) && place == Place::input ? "goto arrived" : "accept";
     if (config_.flow.tcp_ends == TcpEnds::nflog) tell_ends();
+    if (config_.names.dns) tell_names(place);
     carried(pass);
+    if (config_.names.dns && exempt() && place == Place::output) tell_names_inside();
     loopback(place);
     // Before PREROUTING asked, or where it does not ask, nobody but us has a say in our field.
     const bool asked_before = config_.reroute_arriving && place != Place::output;
@@ -340,7 +344,20 @@ class Writer {
   // The daemon gets copies of what may end a connection that it sees nothing else of.
   void tell_ends() {
     rule("tcp flags & (fin | rst) != 0 " + ct_mark(FlowMark::accept) + " log group " +
-         std::to_string(config_.queue.nflog_group) + " snaplen " + std::to_string(kSegmentCopy));
+         std::to_string(ends_group(config_.queue.nflog_group)) + " snaplen " + std::to_string(kSegmentCopy));
+  }
+
+  // And of what is said about names where nobody asks about it. Over loopback it passes twice.
+  void tell_names(Place place) {
+    const std::string from_outside = place == Place::input ? "iif != \"lo\" " : "";
+    log_names(from_outside, ct_mark(FlowMark::accept) + " ");
+  }
+  void tell_names_inside() { log_names("oif \"lo\" ", ""); }
+  void log_names(const std::string& where, const std::string& which) {
+    for (const std::string port : {"dport", "sport"}) {
+      rule(where + "meta l4proto { tcp, udp } th " + port + " " + std::string{kNamePorts} + " " + which +
+           "log group " + std::to_string(names_group(config_.queue.nflog_group)));
+    }
   }
 
   // A flow that a helper expected has its master's verdict from the start: it forgets it.
@@ -384,15 +401,17 @@ class Writer {
     rule(queue(queue_bit::whole));
     close();
     open("ask");
-    rule("meta l4proto { tcp, udp } th dport 53 goto whole");
-    rule("meta l4proto { tcp, udp } th sport 53 goto whole");
+    rule("meta l4proto { tcp, udp } th dport " + std::string{kNamePorts} + " goto whole");
+    rule("meta l4proto { tcp, udp } th sport " + std::string{kNamePorts} + " goto whole");
     rule("ct direction reply " + queue(queue_bit::reply));
     rule(queue(0));
     close();
     if (!(config_.reroute_arriving && config_.forward)) return;
     open("transit");
-    rule("meta l4proto { tcp, udp } th dport 53 " + queue(queue_bit::transit + queue_bit::whole));
-    rule("meta l4proto { tcp, udp } th sport 53 " + queue(queue_bit::transit + queue_bit::whole));
+    rule("meta l4proto { tcp, udp } th dport " + std::string{kNamePorts} + " " +
+         queue(queue_bit::transit + queue_bit::whole));
+    rule("meta l4proto { tcp, udp } th sport " + std::string{kNamePorts} + " " +
+         queue(queue_bit::transit + queue_bit::whole));
     rule(queue(queue_bit::transit));
     close();
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "nameserver.hpp"
 #include "scene.hpp"
 
 using namespace tollgate;
@@ -12,30 +13,15 @@ using namespace tollgate::test;
 namespace {
 
 // A DNS server on the peer. Two names for the peer's first pair of addresses, one for the second.
-Process nameserver(const NetworkNamespace& where) {
-  std::vector<std::string> command{"dnsmasq",
-                                   "--keep-in-foreground",
-                                   "--conf-file=/dev/null",
-                                   "--no-resolv",
-                                   "--no-hosts",
-                                   "--user=root",
-                                   "--pid-file=",
-                                   "--log-facility=-",
-                                   "--bind-interfaces",
-                                   "--port=53",
-                                   "--listen-address=" + kPeer.v4 + "," + kPeer.v6};
+Process names_server(const NetworkNamespace& where) {
+  std::vector<std::string> knows;
   const auto name = [&](const std::string& of, const Addresses& addresses) {
-    for (const std::string& address : addresses.both()) command.push_back("--address=/" + of + "/" + address);
+    for (std::string& option : answers(of, addresses)) knows.push_back(std::move(option));
   };
   name("ads.example", kPeer);
   name("xn--bcher-kva.example", kPeer);
   name("good.test", kOther);
-  Process server = in(where, [&] { return Process{command}; });
-  wait_until("dnsmasq's start", [&] {
-    if (!server.running()) throw std::runtime_error{"dnsmasq ended: " + server.errors()};
-    return server.errors().find("started") != std::string::npos;
-  });
-  return server;
+  return nameserver(where, kPeer, 53, knows);
 }
 
 // Asks for both addresses of the name.
@@ -70,7 +56,7 @@ TEST_CASE("what a listed name stands for is refused, by either way to ask") {
   for (const char* how : {"+notcp", "+tcp"}) {
     INFO(how);
     Scene scene{{listed("permanent-block")}, DaemonUnderTest::Start::later};
-    const Process server = nameserver(scene.net.peer);
+    const Process server = names_server(scene.net.peer);
     scene.daemon.write_list("ads.txt", "||ads.example^\n@@||good.ads.example^\n");
     scene.daemon.start();
     check_talk(scene.net.host, kPeer, 0);  // nobody asked for a name
@@ -98,7 +84,7 @@ TEST_CASE("a rule is written readable and matched canonical; what is registered 
       {accepting_defaults() + kDns +
        rule("books", "permanent-block", port + "domain = \"*.BÜCHER.example\"") +
        rule("good", "permanent-block", port + "registrable_domain = \"good.test\"\nname_source = \"dns\"")}};
-  const Process server = nameserver(scene.net.peer);
+  const Process server = names_server(scene.net.peer);
   resolve(scene.net.host, "www.xn--bcher-kva.example");
   check_talk(scene.net.host, kPeer, ECONNREFUSED);
   check_talk(scene.net.host, kOther, 0);
@@ -125,7 +111,7 @@ TEST_CASE("a rule is written readable and matched canonical; what is registered 
 TEST_CASE("a list of names that changes on disk cuts what it names by then, and nothing else") {
   TOLLGATE_NEEDS("dnsmasq", "dig");
   Scene scene{{listed("permanent-block")}, DaemonUnderTest::Start::later};
-  const Process server = nameserver(scene.net.peer);
+  const Process server = names_server(scene.net.peer);
   scene.daemon.write_list("ads.txt", "ads.example\n");
   scene.daemon.start();
   resolve(scene.net.host, "www.ads.example");
@@ -155,7 +141,7 @@ TEST_CASE("after a restart no name is known: a policy says what becomes of such 
   for (const bool keeps : {true, false}) {
     INFO(keeps);
     Scene scene{{strict}};
-    const Process server = nameserver(scene.net.peer);
+    const Process server = names_server(scene.net.peer);
     resolve(scene.net.host, "good.test");
     const Socket socket = outbound(scene, kOther.v4).open(Transport::tcp);
     REQUIRE(exchange(socket, Transport::tcp) == 0);

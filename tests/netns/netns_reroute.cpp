@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // reroute-nameserver and reroute-tunnel: delivered to the local listener, the original destination
 // known to netfilter, answers as from whom was asked.
+#include "nameserver.hpp"
 #include "scene.hpp"
 
 using namespace tollgate;
@@ -18,24 +19,6 @@ std::string target(const std::string& name, const Addresses& to, std::uint16_t p
          "\"\nport = " + std::to_string(port) + "\n";
 }
 
-const Addresses kLoopback{"127.0.0.1", "::1"};
-
-// A DNS server that knows one name.
-Process nameserver(const NetworkNamespace& where, const Addresses& listen, std::uint16_t port,
-                   const Addresses& answer) {
-  Process server = in(where, [&] {
-    return Process{{"dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
-                    "--user=root", "--pid-file=", "--log-facility=-", "--bind-interfaces",
-                    "--port=" + std::to_string(port), "--listen-address=" + listen.v4 + "," + listen.v6,
-                    "--address=/example.test/" + answer.v4, "--address=/example.test/" + answer.v6}};
-  });
-  wait_until("dnsmasq's start", [&] {
-    if (!server.running()) throw std::runtime_error{"dnsmasq ended: " + server.errors()};
-    return server.errors().find("started") != std::string::npos;
-  });
-  return server;
-}
-
 std::string dig(const NetworkNamespace& from, const std::string& server, std::vector<std::string> options) {
   std::vector<std::string> command{"dig", "@" + server, "+short", "+tries=3", "+time=20", "example.test"};
   command.insert(command.end(), options.begin(), options.end());
@@ -47,8 +30,8 @@ TEST_CASE("reroute-nameserver gives a question to anybody to the local nameserve
   const Topology net;
   const Addresses ours{"192.0.2.7", "2001:db8::7"};
   const Addresses theirs{"192.0.2.66", "2001:db8::66"};
-  const Process local = nameserver(net.host, kLoopback, kLocalDns, ours);
-  const Process remote = nameserver(net.peer, kPeer, 53, theirs);
+  const Process local = nameserver(net.host, kLoopback, kLocalDns, answers("example.test", ours));
+  const Process remote = nameserver(net.peer, kPeer, 53, answers("example.test", theirs));
   const auto ask_all = [&](const std::string& server, const Addresses& expected) {
     INFO(server);
     CHECK(dig(net.host, server, {"A"}) == expected.v4 + "\n");

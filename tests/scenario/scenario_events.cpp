@@ -5,6 +5,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "dns_builder.hpp"
 #include "scenario_words.hpp"
 
 namespace tollgate::test {
@@ -82,6 +83,7 @@ struct PacketWords {
   QueuedPacket packet;
   std::uint8_t flags = 0;
   std::map<std::string, std::uint64_t> numbers;
+  std::map<std::string, std::string> texts;
 
   std::uint64_t number(const std::string& name, std::uint64_t otherwise = 0) const {
     const auto found = numbers.find(name);
@@ -112,7 +114,11 @@ struct PacketWords {
         at += 4;
       } else {
         const auto [name, value] = setting(word);
-        numbers[name] = std::stoull(value);
+        if (name == "asks" || name == "answers") {
+          texts[name] = value;
+        } else {
+          numbers[name] = std::stoull(value);
+        }
       }
     }
     if (numbers.contains("uid")) queued.uid = static_cast<std::uint32_t>(numbers["uid"]);
@@ -129,6 +135,18 @@ QueuedPacket started(const std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+// asks=NAME, or answers=NAME=ADDRESS, of IPv4.
+static Bytes payload_of(const PacketWords& read) {
+  const auto id = static_cast<std::size_t>(read.number("id"));
+  if (const auto asks = read.texts.find("asks"); asks != read.texts.end())
+    return DnsBuilder{id}.question(asks->second).build();
+  if (const auto answers = read.texts.find("answers"); answers != read.texts.end()) {
+    const auto [name, address] = setting(answers->second);
+    return DnsBuilder{id, true}.question(name).a(name, address).build();
+  }
+  return Bytes(read.number("size"));
+}
 
 QueuedPacket packet_of(const std::vector<std::string>& words) {
   const std::string& protocol = words.at(3);
@@ -150,7 +168,7 @@ QueuedPacket packet_of(const std::vector<std::string>& words) {
     builder.protocol(*parse_protocol(protocol));
   }
   QueuedPacket& packet = read.packet;
-  packet.bytes = builder.payload(Bytes(read.number("size"))).build();
+  packet.bytes = builder.payload(payload_of(read)).build();
   packet.queued.wire_length = packet.bytes.size();
   packet.bytes.resize(
       std::min(packet.bytes.size(), static_cast<std::size_t>(read.number("cut", packet.bytes.size()))));

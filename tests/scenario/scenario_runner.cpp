@@ -110,6 +110,7 @@ class ScenarioRunner {
     if (kind == "conntrack") return handle(conntrack_of(words), step);
     if (kind == "socket") return handle(socket_of(words), step);
     if (kind == "closing") return handle(closing_of(words), step);
+    if (kind == "copied") return on_copied(step);
     if (kind == "probed") return on_probed(step);
     if (kind == "resync") return on_resync(step);
     if (kind == "seen") return handle(seen_of(words), step);
@@ -174,6 +175,20 @@ class ScenarioRunner {
       found.process = std::make_shared<const Process>(std::move(process));
     }
     handle(found, step);
+  }
+
+  void on_copied(const Step& step) {
+    std::vector<std::string> words{"packet", "0", "output"};
+    words.insert(words.end(), step.words.begin() + 1, step.words.end());
+    ProcessPointer asker;
+    if (words.back().starts_with("by=")) {
+      Process process;
+      process.path = words.back().substr(3);
+      asker = std::make_shared<const Process>(std::move(process));
+      words.pop_back();
+    }
+    const QueuedPacket packet = packet_of(words);
+    handle(NamesCopied{packet.bytes, asker}, step);
   }
 
   void on_probed(const Step& step) {
@@ -248,6 +263,9 @@ class ScenarioRunner {
                       (record.cause == Cause::none ? "" : " " + std::string{to_string(record.cause)}) +
                       (record.old_verdict ? " was " + std::string{to_string(*record.old_verdict)} : "") +
                       (record.process ? " by " + record.process->path : "") +
+                      (record.domain_source ? " for " + record.domain + " (" +
+                                                  std::string{to_string(*record.domain_source)} + ")"
+                                            : "") +
                       (record.detail.empty() ? "" : " " + record.detail));
     }
     for (const FlowChanged& change : effects_.changes) {

@@ -54,6 +54,9 @@ std::string_view to_string(TcpEnds value);
 // The highest queue.number: kQueueCount (ruleset/queue_layout.hpp) numbers from there end at 65535.
 inline constexpr std::uint16_t kMostQueueNumber = 65530;
 
+// The highest queue.nflog_group: the one after it is used as well.
+inline constexpr std::uint16_t kMostNflogGroup = 65534;
+
 // Where a reroute verdict delivers to. A family without an address is not rerouted: a policy that
 // asks for it is told so at the packet (block, counted).
 struct RerouteTarget {
@@ -95,7 +98,8 @@ struct Config {
     std::uint32_t max_length = 4096;        // packets that may wait, per queue
     std::uint32_t copy_range = 192;         // bytes of an undecided first packet, 128..65535
     std::uint32_t socket_buffer = 8 << 20;  // SO_RCVBUFFORCE
-    std::uint16_t nflog_group = 4200;       // of copies of segments that end connections (TcpEnds::nflog)
+    // Of copies of segments that end connections (TcpEnds::nflog); the next one is for names.dns.
+    std::uint16_t nflog_group = 4200;
     friend bool operator==(const Queue&, const Queue&) = default;
   } queue;
 
@@ -136,6 +140,11 @@ struct Config {
     std::vector<std::string> interpreters = default_interpreters();  // globs of file names
     friend bool operator==(const ProcessOptions&, const ProcessOptions&) = default;
   } process;
+
+  struct Names {
+    bool dns = true;  // copies of DNS, mDNS and LLMNR messages that the kernel carries come up (NFLOG)
+    friend bool operator==(const Names&, const Names&) = default;
+  } names;
 
   struct Log {
     std::uint32_t rate = 100;    // records a second, on average

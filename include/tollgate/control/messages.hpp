@@ -73,6 +73,18 @@ struct Status {
     std::uint64_t processes = 0;                     // that are known
     std::uint64_t lost = 0;                          // that eBPF could not tell of: no room
   } attribution;
+  struct Names {
+    bool dns = false;             // names.dns: copies of what the kernel carries come up
+    std::uint64_t copies = 0;     // of packets
+    std::uint64_t lost = 0;       // times that copies were lost
+    std::uint64_t questions = 0;  // seen in queries
+    std::uint64_t answers = 0;    // that fit a question
+    // Answers of which nothing was learned: nobody had asked; messages that break DNS's rules.
+    std::uint64_t unasked = 0, malformed = 0;
+    std::uint64_t learned = 0;  // addresses of answers
+    std::uint64_t held = 0;     // names of addresses, of programs and of the machine, now
+    std::uint64_t evicted = 0;  // names that went to make room
+  } names;
   std::map<std::string, std::uint64_t> errors;  // what went wrong and was survived, by name
 };
 

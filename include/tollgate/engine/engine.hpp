@@ -134,6 +134,7 @@ class Engine {
   void on(const ConntrackChanged& change, Time now, Effects& effects);
   void on(const SocketGone& gone, Time now, Effects& effects);
   void on(const ProcessFound& found, Time now, Effects& effects);
+  void on(const NamesCopied& copied, Time now, Effects& effects);
   void on(const TcpClosing& seen, Time now, Effects& effects);
   void on(const FlowProbed& probed, Time now, Effects& effects);
   void on(const ResyncBegan& began, Time now, Effects& effects);
@@ -151,6 +152,8 @@ class Engine {
   void ask_owner(FlowIndex index, std::uint32_t arrival, std::optional<std::uint64_t> socket, Time now,
                  Effects& effects);
   void own(FlowIndex index, FlowOwner owner, Time now, Effects& effects);
+  ProgramKey program_of(FlowIndex index);
+  ProgramKey program_key(const ProcessPointer& process);
   void give_up_owners(Time now, Effects& effects);
   void tell(FlowIndex index, Record entry, Effects& effects);
   void tell_deferred(FlowIndex index, Effects& effects);
@@ -252,6 +255,7 @@ class Engine {
   boost::unordered_flat_map<FlowIndex, std::vector<Record>> deferred_;  // of flows whose owner is awaited
   NameTable interfaces_;
   NameTable rules_;
+  NameTable programs_;                       // that names were told
   std::vector<std::uint32_t> rule_numbers_;  // of the policy's rules, kNoRule until first needed
   std::vector<std::uint64_t> rule_hits_;     // of the same
   // Original directions of entries whose NAT makes them other than the flow's tuple.

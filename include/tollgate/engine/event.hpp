@@ -71,6 +71,14 @@ struct TcpClosing {
   bool reset = false;
 };
 
+// A packet to or from a port of DNS, mDNS or LLMNR that the kernel carried: the rules hand over a copy
+// (NFLOG), before the packet goes on. The view needs to live for the call only.
+struct NamesCopied {
+  std::span<const std::uint8_t> bytes;  // from the IP header on, as far as it was copied
+  // Whose socket asks, where no flow tells: loopback that is exempt has none. nullptr: not known.
+  ProcessPointer asker = nullptr;
+};
+
 // The answer to a ProbeFlow. No entry: conntrack has none such.
 struct FlowProbed {
   FlowRef flow;
@@ -148,8 +156,8 @@ struct Stopping {};
 // Nothing but the time: what is due is done, and the next slice of what takes long.
 struct TimePassed {};
 
-using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, TcpClosing, ProcessFound, FlowProbed,
-                           ResyncBegan, ConntrackSeen, ResyncEnded, PolicyReplaced, AnswerGiven, FlowsRevoked,
-                           FlowsKilled, BroadcastAddresses, Stopping, TimePassed>;
+using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, TcpClosing, NamesCopied, ProcessFound,
+                           FlowProbed, ResyncBegan, ConntrackSeen, ResyncEnded, PolicyReplaced, AnswerGiven,
+                           FlowsRevoked, FlowsKilled, BroadcastAddresses, Stopping, TimePassed>;
 
 }  // namespace tollgate

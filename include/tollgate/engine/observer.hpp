@@ -10,10 +10,9 @@
 
 #include "tollgate/base/ids.hpp"
 #include "tollgate/base/time.hpp"
+#include "tollgate/engine/dns_listener.hpp"
 #include "tollgate/flow/flow.hpp"
-#include "tollgate/inspect/dns_stream.hpp"
 #include "tollgate/inspect/flow_inspection.hpp"
-#include "tollgate/names/dns_watch.hpp"
 #include "tollgate/names/name_store.hpp"
 #include "tollgate/wire/packet.hpp"
 
@@ -48,31 +47,36 @@ class Observer {
  public:
   // `seed` keeps hashes secret: see SeededHash.
   Observer(const ObserverLimits& limits, std::uint64_t seed)
-      : limits_{limits}, names_{limits.names, seed}, questions_{limits.questions, seed} {}
+      : limits_{limits}, names_{limits.names, seed}, dns_{limits.questions, limits.max_dns_streams, seed} {}
 
-  // A flow has begun: before its first packet. Its place in the table need not be there any more.
+  // A flow has begun: before its first packet.
   void on_opened(const Flow& flow, Time now);
-  // A packet of this flow, the first one included. `reply`: against the flow's direction. Of a packet that
-  // is not `whole` its end was not copied: it teaches nothing, and its flow is looked at no longer.
-  void on_packet(const Flow& flow, const Packet& packet, bool reply, bool whole, Time now);
+  // It is this program's: the names that this one was told count before the others'. Not once the flow has
+  // said itself which it was.
+  void on_owner(const Flow& flow, ProgramKey program, Time now);
+  // The flow's address has several names, so it may matter whose the flow is.
+  bool depends_on_owner(const Flow& flow, Time now) const;
+  // A packet of this flow, the first one included. `reply`: against the flow's direction. `program` is
+  // whose the flow is, if anybody's that is known. Of a packet that is not `whole` its end was not copied: it
+  // teaches nothing, and its flow is looked at no longer.
+  void on_packet(const Flow& flow, const Packet& packet, bool reply, bool whole, ProgramKey program,
+                 Time now);
+  // A packet that the kernel carried by itself: only what it says about names counts.
+  void on_copy(const Packet& packet, bool whole, ProgramKey program, Time now);
   // What is known of a flow; null when nothing is. Good until the flow's next packet.
   const Observed* find(FlowId flow) const;
   // A flow is gone. Until then it is kept: there are at most as many here as there are flows.
   void forget(FlowId flow);
 
-  const DnsWatchCounters& dns() const { return questions_.counters(); }
+  const DnsWatchCounters& dns() const { return dns_.counters(); }
   const NameStore& names() const { return names_; }
 
  private:
-  struct DnsStreams {
-    DnsStream client, server;
-  };
   struct Watched {
     Observed observed;
     bool named_by_dns = false;
     bool looked = false;                         // at its first bytes, for as long as it took
     std::unique_ptr<FlowInspection> inspection;  // until then
-    std::unique_ptr<DnsStreams> dns;             // DNS over TCP
   };
 
   // Flows in the order in which they got something of which there is only so much.
@@ -88,16 +92,14 @@ class Observer {
 
   Watched& watched(FlowId flow);
   Watched* known(FlowId flow);
-  DnsStreams& dns_streams(FlowId flow);
-  void listen(FlowId flow, const Packet& packet, bool reply, Time now);
   void look(const Flow& flow, const Packet& packet, bool reply, Time now);
   void take_findings(const Flow& flow, Watched& watched, const FlowInspection& inspection, Time now);
 
   ObserverLimits limits_;
   NameStore names_;
-  DnsWatch questions_;
+  DnsListener dns_;
   boost::unordered_flat_map<std::uint64_t, std::unique_ptr<Watched>> flows_;
-  Turns inspections_, dns_streams_;
+  Turns inspections_;
 };
 
 }  // namespace tollgate

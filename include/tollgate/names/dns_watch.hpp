@@ -39,7 +39,8 @@ class DnsWatch {
   // `seed` is secret: questions are remembered as hashes of 64 bits, which strangers cannot aim at.
   DnsWatch(const DnsWatchLimits& limits, std::uint64_t seed) : limits_{limits}, seed_{seed} {}
 
-  // One message, without TCP's length, and who sent it to whom. `program` is the asker's, of queries.
+  // One message, without TCP's length, and who sent it to whom. `program` is the asker's, as far as it is
+  // known with the query or, better, with the answer.
   void on_message(const Endpoints& ends, ProgramKey program, std::span<const std::uint8_t> message, Time now,
                   NameStore& names);
 

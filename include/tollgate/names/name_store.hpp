@@ -56,6 +56,9 @@ class NameStore {
   // Whether `name` is one of the address's names, of the program or the machine.
   bool knows(ProgramKey program, const IpAddress& address, std::string_view name, Time now) const;
 
+  // Whether the machine knows more than one name for it.
+  bool has_several(const IpAddress& address, Time now) const;
+
   std::size_t size() const { return names_; }
   std::uint64_t evicted() const { return evicted_; }  // names that went to make room
 

@@ -30,27 +30,30 @@ struct Printed {
 TEST_CASE("output: status") {
   Printed printed;
   kTextOutput.status(printed.page, samples::status());
-  CHECK(printed.out.str() ==
-        "tollgate 0.1.0, up 12 s\n"
-        "policy     generation 3, 17 rules, loaded 2023-11-14 22:13:20\n"
-        "rules      nft, verdicts by conntrack mark, fail closed\n"
-        "flows      11 active, 2 ended, 1 pending, 6 adopted, 4 evicted; limit 262144, idle times shortened "
-        "to 50 %\n"
-        "queue      100 packets received, 5 waiting\n"
-        "lost       1 queue full, 2 socket full, ENOBUFS 3 times\n"
-        "conntrack  300 entries of 65536, 1 packets without room, 13 INVALID, 14 untracked, 400 events, 2 "
-        "resyncs\n"
-        "sockets    500 closed, 3 destroyed, 4 authorized for any peer\n"
-        "verdicts   accept 90, permanent-drop 10\n"
-        "reasons    rule 80\n"
-        "malformed  version 6\n"
-        "log        70 records written, 7 suppressed\n"
-        "owners     found by ebpf 5; not found: not found in time 1; 1 of 2 eBPF programs run; 2 not told of "
-        "by "
-        "eBPF for want of room\n"
-        "           eBPF program tollgate_accept: Operation not permitted\n"
-        "errors     verdict 1\n"
-        "lacking    SOCK_DESTROY: programs hear of a cut by the next packet\n");
+  CHECK(
+      printed.out.str() ==
+      "tollgate 0.1.0, up 12 s\n"
+      "policy     generation 3, 17 rules, loaded 2023-11-14 22:13:20\n"
+      "rules      nft, verdicts by conntrack mark, fail closed\n"
+      "flows      11 active, 2 ended, 1 pending, 6 adopted, 4 evicted; limit 262144, idle times shortened "
+      "to 50 %\n"
+      "queue      100 packets received, 5 waiting\n"
+      "lost       1 queue full, 2 socket full, ENOBUFS 3 times\n"
+      "conntrack  300 entries of 65536, 1 packets without room, 13 INVALID, 14 untracked, 400 events, 2 "
+      "resyncs\n"
+      "sockets    500 closed, 3 destroyed, 4 authorized for any peer\n"
+      "verdicts   accept 90, permanent-drop 10\n"
+      "reasons    rule 80\n"
+      "malformed  version 6\n"
+      "log        70 records written, 7 suppressed\n"
+      "owners     found by ebpf 5; not found: not found in time 1; 1 of 2 eBPF programs run; 2 not told of "
+      "by "
+      "eBPF for want of room\n"
+      "           eBPF program tollgate_accept: Operation not permitted\n"
+      "names      26 held; DNS: 21 questions, 22 answers, 23 not asked for, 24 malformed; 20 copies, lost 1 "
+      "time; 27 went to make room\n"
+      "errors     verdict 1\n"
+      "lacking    SOCK_DESTROY: programs hear of a cut by the next packet\n");
 }
 
 TEST_CASE("output: status as JSON") {
@@ -68,7 +71,9 @@ TEST_CASE("output: status as JSON") {
       R"("malformed":{"truncated":0,"version":6},)"
       R"("reasons":{"rule":80},"log":{"written":70,"suppressed":7},)"
       R"("attribution":{"lookup":"auto","programs":{"tollgate_accept":"Operation not permitted","tollgate_tcp":""},)"
-      R"("found":{"ebpf":5},"not_found":{"not found in time":1},"processes":4,"lost":2},"errors":{"verdict":1}})"
+      R"("found":{"ebpf":5},"not_found":{"not found in time":1},"processes":4,"lost":2},"names":{"dns":true,"copies":20,"lost":1,)"
+      R"("questions":21,"answers":22,"unasked":23,"malformed":24,"learned":25,"held":26,"evicted":27},)"
+      R"("errors":{"verdict":1}})"
       "\n");
 }
 

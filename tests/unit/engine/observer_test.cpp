@@ -29,7 +29,7 @@ struct Scene {
     flow.picked_up = (packet->tcp_flags & tcp_flag::syn) == 0;
     flow.tcp_sequence = kSyn;
     if (seen.insert(id).second) observer.on_opened(flow, Time{1000h});
-    observer.on_packet(flow, *packet, reply, bytes.size() >= packet->length, Time{1000h});
+    observer.on_packet(flow, *packet, reply, bytes.size() >= packet->length, program, Time{1000h});
   }
   void resolve(std::string_view name, std::string_view address) {
     see(900, PacketBuilder{"10.0.0.1", "10.0.0.53"}
@@ -60,6 +60,7 @@ struct Scene {
   }
 
   static constexpr std::uint32_t kSyn = 76;
+  ProgramKey program;
   Observer observer;
   std::set<std::uint64_t> seen;
 };

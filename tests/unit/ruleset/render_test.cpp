@@ -55,12 +55,33 @@ TEST_CASE("the files that are installed are what is rendered") {
 TEST_CASE("segments that end accepted connections are copied to the daemon, where it wants them") {
   Config config;
   config.queue.nflog_group = 77;
+  config.names.dns = false;
   config.forward = true;
   CHECK(count(render_nft(config), "log group 77 snaplen 128") == 3);
   for (const Family family : {Family::ipv4, Family::ipv6}) {
     CHECK(count(render_iptables(config, family), "-j NFLOG --nflog-group 77 --nflog-size 128") == 3);
   }
   config.flow.tcp_ends = TcpEnds::conntrack;
+  for (const std::string& text : all(config)) {
+    CHECK_FALSE(has(text, "log group"));
+    CHECK_FALSE(has(text, "NFLOG"));
+  }
+}
+
+TEST_CASE("what is said about names is copied to the daemon, where it wants it") {
+  Config config;
+  config.queue.nflog_group = 76;
+  config.flow.tcp_ends = TcpEnds::conntrack;
+  config.forward = true;
+  // Both ends of accepted flows at three hooks; over loopback where packets leave.
+  CHECK(count(render_nft(config), "log group 77\n") == 8);
+  for (const Family family : {Family::ipv4, Family::ipv6}) {
+    CHECK(count(render_iptables(config, family), "-j NFLOG --nflog-group 77\n") == 8);
+    CHECK(count(render_iptables(config, family), "! -i lo -p udp -m multiport --ports 53,5353,5355") == 1);
+  }
+  config.loopback = LoopbackHandling::decide;  // then loopback's flows have verdicts like all others
+  CHECK(count(render_nft(config), "log group 77\n") == 6);
+  config.names.dns = false;
   for (const std::string& text : all(config)) {
     CHECK_FALSE(has(text, "log group"));
     CHECK_FALSE(has(text, "NFLOG"));
