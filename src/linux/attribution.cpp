@@ -294,8 +294,13 @@ std::optional<Attributed> Attributor::look_up(const LookUp& flow, Ticket ticket)
 
 ProcessPointer Attributor::seen(const FiveTuple& local) {
   if (!owners_) return nullptr;
-  const auto owner = owners_->by_tuple(local, network_);
-  if (!owner || owner->kernel != 0 || superseded(local, *owner)) return nullptr;
+  auto owner = owners_->by_tuple(local, network_);
+  if (!owner || superseded(local, *owner)) {
+    // Where connecting is not seen, the socket is known by its cookie, and by its tuple once it is closed.
+    const std::optional<SocketEntry> socket = socket_of(local, Direction::outbound);
+    owner = socket ? owners_->by_cookie(socket->cookie) : owners_->by_tuple(local, network_);
+  }
+  if (!owner || owner->kernel != 0) return nullptr;
   receive();
   return table_.find(process_id_of(owner->process));
 }

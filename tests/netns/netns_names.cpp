@@ -119,6 +119,17 @@ TEST_CASE("a program has the names that it was told, the others those that someb
   CHECK(meant(world, kClosed + 2) == "theirs.test dns");
 }
 
+TEST_CASE("who asks a stub on loopback is known where eBPF sees it") {
+  TOLLGATE_NEEDS("dnsmasq", "curl", "dig");
+  const World world;
+  const bool seen = !world.daemon.status().attribution.programs.empty();
+  const Process stub = nameserver(world.net.host, kLoopback, 53, {"--server=" + kPeer.v4});
+  CHECK(curl(world, kLoopback.v4, "mine.test", kClosed, "-4").status == 7);
+  CHECK(dig(world, {"@" + kLoopback.v4, "theirs.test"}) == kPeer.v4 + "\n");
+  CHECK(curl(world, kLoopback.v4, kPeer.v4, kClosed + 1).status == 7);
+  CHECK(meant(world, kClosed + 1) == (seen ? "mine.test dns" : "theirs.test dns"));
+}
+
 TEST_CASE("what nobody asked for names nothing") {
   TOLLGATE_NEEDS("dnsmasq");
   const World world;
