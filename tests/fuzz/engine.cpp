@@ -81,6 +81,7 @@ class Script {
     in_.u8(length);
     Reader bytes;
     if (!in_.sub(std::min<std::size_t>(length, in_.remaining()), bytes)) return;
+    if (kind == 255) return void(checker_.handle(NamesCopied{bytes.rest()}, now_));
     PacketQueued queued;
     queued.id = {0, ++last_packet_};
     queued.hook = static_cast<Hook>(detail & 3);

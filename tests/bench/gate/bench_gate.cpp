@@ -29,6 +29,7 @@ struct Load {
 };
 struct Measured {
   Load one, sixteen;
+  Load query, queries;             // one at a time, and 16
   std::vector<double> throughput;  // Gbit/s
   std::vector<double> queued;      // packets for each connection
   std::vector<double> cpu;         // the daemon's, microseconds for each connection
@@ -70,10 +71,10 @@ double processor_time(pid_t pid) {
   return all;
 }
 
-void connect_many(const Variant& variant, std::size_t count, int at_once, Load& load) {
-  std::istringstream said{
-      must_run({our_program("connect_load"), "client", kPeer.v4, std::to_string(kLoadPort),
-                std::to_string(count), std::to_string(at_once)})};
+void load_with(const Variant& variant, const char* program, std::uint16_t port, std::size_t count,
+               int at_once, Load& load) {
+  std::istringstream said{must_run({our_program(program), "client", kPeer.v4, std::to_string(port),
+                                    std::to_string(count), std::to_string(at_once)})};
   double seconds = 0, rate = 0, p50 = 0, p99 = 0;
   if (!(said >> seconds >> rate >> p50 >> p99)) throw std::runtime_error{variant.name() + ": no result"};
   load.rate.push_back(rate);
@@ -94,14 +95,16 @@ void one_round(Variant& variant, Measured& measured, std::size_t count, int seco
   const Inside inside{variant.host()};
   const double queued = queued_so_far();
   const double cpu = daemon ? processor_time(*daemon) : 0;
-  connect_many(variant, count, 1, measured.one);
-  connect_many(variant, count, 16, measured.sixteen);
+  load_with(variant, "connect_load", kLoadPort, count, 1, measured.one);
+  load_with(variant, "connect_load", kLoadPort, count, 16, measured.sixteen);
   const double all = 2 * static_cast<double>(count);
   measured.queued.push_back((queued_so_far() - queued) / all);
   if (daemon) {
     measured.cpu.push_back((processor_time(*daemon) - cpu) / all);
     measured.busy_mib = mebibytes(resident_bytes(*daemon));
   }
+  load_with(variant, "query_load", kQueryPort, count, 1, measured.query);
+  load_with(variant, "query_load", kQueryPort, count, 16, measured.queries);
   if (seconds > 0) measured.throughput.push_back(gigabits(seconds));
   variant.end();
 }
@@ -131,6 +134,21 @@ void print(const std::vector<std::unique_ptr<Variant>>& variants, const std::vec
       "idle>after\n");
 }
 
+void print_queries(const std::vector<std::unique_ptr<Variant>>& variants, const std::vector<Measured>& all) {
+  std::printf("\n%-28s | %9s %6s %7s %7s | %9s %6s %7s %7s\n", "DNS queries/s", "1 at once", "/bare",
+              "p50 us", "p99 us", "16 at once", "/bare", "p50 us", "p99 us");
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    const auto load = [&](const Load& mine, const Load& base) {
+      std::printf(" | %9.0f %6.3f %7.1f %7.1f", median(mine.rate), ratio(mine.rate, base.rate),
+                  median(mine.p50), median(mine.p99));
+    };
+    std::printf("%-28s", variants[i]->name().c_str());
+    load(all[i].query, all[1].query);
+    load(all[i].queries, all[1].queries);
+    std::printf("\n");
+  }
+}
+
 int bench(std::size_t rounds, std::size_t count, int seconds, const std::vector<std::string>& parts) {
   const auto variants = all_variants(parts);
   std::vector<Measured> measured(variants.size());
@@ -143,6 +161,7 @@ int bench(std::size_t rounds, std::size_t count, int seconds, const std::vector<
     }
   }
   print(variants, measured);
+  print_queries(variants, measured);
   return 0;
 }
 

@@ -44,15 +44,16 @@ std::string policy_of(std::size_t rules) {
             "\"\nverdict = \"permanent-block\"\n";
   }
   return text +
-         "[[rule]]\nname = \"the load\"\ndirection = \"outbound\"\nport = [\"tcp/7000\", \"tcp/5201\"]\n"
+         "[[rule]]\nname = \"the load\"\ndirection = \"outbound\"\nport = [\"tcp/7000\", \"tcp/5201\", "
+         "\"udp/53\"]\n"
          "verdict = \"permanent-accept\"\n";
 }
 
 std::string policy_by_path() {
   return "[default]\noutbound = \"permanent-block\"\ninbound = \"permanent-block\"\n"
          "[[rule]]\nname = \"the load\"\ndirection = \"outbound\"\nprocess = [\"" +
-         our_program("connect_load") + "\", \"" + find_program("iperf3").value_or("/usr/bin/iperf3") +
-         "\"]\nverdict = \"permanent-accept\"\n";
+         our_program("connect_load") + "\", \"" + our_program("query_load") + "\", \"" +
+         find_program("iperf3").value_or("/usr/bin/iperf3") + "\"]\nverdict = \"permanent-accept\"\n";
 }
 
 // Its rules ask about first packets that leave, and save the mark: nothing else.
@@ -176,6 +177,7 @@ class OpenSnitch : public Variant {
  private:
   std::vector<std::string> command(const std::string& program) const {
     rule("load", our_program("connect_load"));
+    rule("queries", our_program("query_load"));
     rule("iperf", find_program("iperf3").value_or(""));
     return {program,
             "-rules-path",
@@ -215,6 +217,8 @@ Variant::Variant(std::string name)
     : name_{std::move(name)},
       connections_{start(net_.peer, {our_program("connect_load"), "server", "::", std::to_string(kLoadPort)},
                          "ready")},
+      queries_{start(net_.peer, {our_program("query_load"), "server", kPeer.v4, std::to_string(kQueryPort)},
+                     "ready")},
       throughput_{start(net_.peer, {"iperf3", "-s", "--forceflush"}, "listening")} {
   in(net_.host, [] { write_setting("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535"); });
 }

@@ -32,10 +32,12 @@ class Variant {
  private:
   std::string name_;
   test::Process connections_;  // servers on the peer
+  test::Process queries_;
   test::Process throughput_;
 };
 
 inline constexpr std::uint16_t kLoadPort = 7000;
+inline constexpr std::uint16_t kQueryPort = 53;
 
 // No firewall; the bare loop with the fewest rules and with those of tollgate; tollgated with 10 and
 // with 1,000 rules, and with a rule by path: by eBPF, by /proc, by /proc beside many processes;
