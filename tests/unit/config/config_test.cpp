@@ -323,6 +323,16 @@ TEST_CASE("how the owners of flows are found") {
             "a pattern of one, not \"/usr/bin/python3\""});
 }
 
+TEST_CASE("DNS is listened to unless somebody says no") {
+  CHECK(good("").names.dns);
+  CHECK_FALSE(good("[names]\ndns = false\n").names.dns);
+  CHECK(wrong("[names]\ndns = 1\n").size() == 1);
+  CHECK(wrong("[names]\ndsn = true\n").size() == 1);
+  // The group after it is in use as well.
+  CHECK(good("[queue]\nnflog_group = 65534\n").queue.nflog_group == 65534);
+  CHECK(wrong("[queue]\nnflog_group = 65535\n").size() == 1);
+}
+
 TEST_CASE("what waits fits into the queue") {
   CHECK(wrong("[queue]\nmax_length = 1024\n") ==
         Lines{"t.toml:2:14: pending.max_packets (1024) must be below queue.max_length (1024)"});

@@ -118,6 +118,64 @@ TEST_CASE("DNS over TCP gives names too", "[observer]") {
   CHECK(scene.domain(1) == "www.example.org dns");
 }
 
+TEST_CASE("Connections of DNS over TCP are bounded, and forgotten with a reset", "[observer]") {
+  NameStore names{{}, 7};
+  DnsListener listener{{}, 2, 7};
+  const auto framed = [](const Bytes& message) {
+    return ByteWriter{}.u16(message.size()).add(message).bytes();
+  };
+  const auto see = [&](std::uint16_t port, bool reply, std::uint8_t flags, const Bytes& payload) {
+    PacketBuilder builder{reply ? "10.0.0.53" : "10.0.0.1", reply ? "10.0.0.1" : "10.0.0.53"};
+    builder.tcp(reply ? 53 : port, reply ? port : 53, flags, 5);
+    const Bytes bytes = builder.payload(as_text(payload)).build();
+    listener.on_packet(*parse_packet(bytes), {}, Time{1000h}, names);
+  };
+  const auto exchange = [&](std::uint16_t port, const Bytes& first_half, const Bytes& rest) {
+    see(port, true, tcp_flag::ack, first_half);
+    PacketBuilder builder{"10.0.0.53", "10.0.0.1"};
+    const Bytes bytes =
+        builder.tcp(53, port, tcp_flag::ack, static_cast<std::uint32_t>(5 + first_half.size()))
+            .payload(as_text(rest))
+            .build();
+    listener.on_packet(*parse_packet(bytes), {}, Time{1000h}, names);
+  };
+  const Bytes answer = framed(DnsBuilder{1, true}.question("a.test").a("a.test", "192.0.2.1").build());
+  const Bytes head{answer.begin(), answer.begin() + 9}, tail{answer.begin() + 9, answer.end()};
+  for (std::uint16_t port = 1001; port <= 1003; ++port) {
+    see(port, false, tcp_flag::ack, framed(DnsBuilder{1}.question("a.test").build()));
+  }
+  CHECK(listener.streams() == 2);
+  CHECK(listener.counters().questions == 3);
+  see(1001, true, tcp_flag::ack, head);  // its beginning pushes out the second
+  CHECK(listener.streams() == 2);
+  exchange(1003, head, tail);
+  CHECK(listener.counters().answers == 1);
+  see(1003, false, tcp_flag::rst, {});
+  CHECK(listener.streams() == 1);
+}
+
+TEST_CASE("A program has its own names first, and learns of the others' after them", "[observer]") {
+  Scene scene;
+  scene.program = {1};
+  scene.resolve("mine.example", "192.0.2.1");
+  scene.program = {2};
+  scene.resolve("theirs.example", "192.0.2.1");
+  const auto name_for = [&](std::uint64_t id, ProgramKey program) {
+    Flow flow;
+    flow.id = {id};
+    flow.tuple =
+        FiveTuple::of(parse_packet(PacketBuilder{"10.0.0.1", "192.0.2.1"}.udp(1, 2).build())->endpoints);
+    scene.observer.on_opened(flow, Time{1000h});
+    CHECK(scene.domain(id) == "theirs.example dns");
+    CHECK(scene.observer.depends_on_owner(flow, Time{1000h}));
+    scene.observer.on_owner(flow, program, Time{1000h});
+    return scene.domain(id);
+  };
+  CHECK(name_for(1, {1}) == "mine.example dns");
+  CHECK(name_for(2, {2}) == "theirs.example dns");
+  CHECK(name_for(3, {3}) == "theirs.example dns");
+}
+
 TEST_CASE("What is looked at is bounded: the flow that began first is let go", "[observer]") {
   ObserverLimits limits;
   limits.max_inspections = 2;

@@ -3,9 +3,11 @@
 
 #include <linux/netfilter/nfnetlink_log.h>
 
+#include <algorithm>
 #include <string>
 
 #include "catch.hpp"
+#include "linux/nflog.hpp"
 #include "packet_builder.hpp"
 #include "queue_message_builder.hpp"
 #include "tollgate/wire/tcp.hpp"
@@ -49,6 +51,19 @@ TEST_CASE("a copy is cut after the headers") {
   REQUIRE(decoded(kPacket, bytes));
   bytes.resize(50);  // among the TCP header
   REQUIRE_FALSE(decoded(kPacket, bytes));
+}
+
+TEST_CASE("the packet of a copy comes as it was copied") {
+  const Bytes packet = PacketBuilder{"127.0.0.1", "127.0.0.53"}.udp(5000, 53).payload("words").build();
+  QueueMessage message{0, kPacket};
+  message.number(NFULA_MARK, 7);
+  message.raw(NFULA_PAYLOAD, {reinterpret_cast<const char*>(packet.data()), packet.size()});
+  const auto copy = decode_copy(message.bytes());
+  REQUIRE(copy);
+  REQUIRE(std::ranges::equal(*copy, packet));
+  REQUIRE_FALSE(decode_copy(message.bytes().first(30)));
+  QueueMessage empty{0, kPacket};
+  REQUIRE_FALSE(decode_copy(empty.number(NFULA_MARK, 7).bytes()));
 }
 
 TEST_CASE("what ends no connection, and what is no copy, is nothing") {
