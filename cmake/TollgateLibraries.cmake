@@ -19,6 +19,9 @@ pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(MAXMINDDB REQUIRED IMPORTED_TARGET libmaxminddb)
 pkg_check_modules(IDN2 REQUIRED IMPORTED_TARGET libidn2)
 pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
+# Its headers only: the library is loaded by the daemon that has use for it. (Its .pc file wants the headers of
+# everything that it is made of.)
+find_path(UNBOUND_INCLUDE_DIR unbound-event.h REQUIRED)
 find_package(Threads REQUIRED)
 
 add_library(tollgate_boost INTERFACE)

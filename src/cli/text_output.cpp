@@ -150,6 +150,7 @@ void status(Page& page, const Status& status) {
     if (!problem.empty()) row(page, "", "eBPF program " + program + ": " + problem);
   }
   row(page, "names", names(status.names));
+  if (!status.nameserver.empty()) row(page, "nameserver", counts(status.nameserver));
   row(page, "errors", counts(status.errors));
   for (const std::string& what : status.lacking) row(page, "lacking", what);
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "config_values.hpp"
+#include "resolver_reader.hpp"
 
 namespace tollgate {
 namespace {
@@ -171,15 +172,25 @@ void read_log(TomlTable table, Config::Log& log) {
   table.refuse_rest();
 }
 
-void read_target(TomlTable table, std::string_view name, RerouteTarget& target) {
+void read_target(TomlTable& table, std::string_view name, RerouteTarget& target) {
   read_address(table, "address4", Family::ipv4, target.address4);
   read_address(table, "address6", Family::ipv6, target.address6);
   const bool has_port = table.take("port").has_value();
   read_number(table, "port", 1, 65535, target.port);
-  table.refuse_rest();
   const bool has_address = table.take("address4") || table.take("address6");
   if (!has_address) table.error(std::string{name} + " needs address4, address6 or both");
   if (!has_port && target.port == 0) table.error(std::string{name} + " needs a port");
+}
+
+void read_nameserver(TomlTable table, const std::string& file, Config& config) {
+  read_target(table, "nameserver", config.nameserver);
+  read_resolver(table, file, config.nameserver, config.resolver);
+  table.refuse_rest();
+}
+
+void read_tunnel(TomlTable table, RerouteTarget& tunnel) {
+  read_target(table, "tunnel", tunnel);
+  table.refuse_rest();
 }
 
 // Everything that waits for an answer stands in the kernel's queue as well: were the queue no
@@ -213,8 +224,8 @@ Result<Config, Diagnostics> parse_config(std::string_view text, const std::strin
   if (auto table = root.take_table("process")) read_process(*table, config.process);
   if (auto table = root.take_table("names")) read_names(*table, config.names);
   if (auto table = root.take_table("log")) read_log(*table, config.log);
-  if (auto table = root.take_table("nameserver")) read_target(*table, "nameserver", config.nameserver);
-  if (auto table = root.take_table("tunnel")) read_target(*table, "tunnel", config.tunnel);
+  if (auto table = root.take_table("nameserver")) read_nameserver(*table, file, config);
+  if (auto table = root.take_table("tunnel")) read_tunnel(*table, config.tunnel);
   root.refuse_rest();
   if (!found.empty()) return found.take();
   return config;

@@ -324,6 +324,8 @@ method Status() -> (
   log: LogCounts,
   attribution: Attribution,
   names: NameCounts,
+  # What the daemon's nameserver was asked, by what came of it; empty while it is disabled.
+  nameserver: [string]int,
   # What went wrong and was survived, by name.
   errors: [string]int
 )

@@ -106,6 +106,7 @@ void members(Visitor& visit, Like<Status> auto& status) {
   visit("log", status.log);
   visit("attribution", status.attribution);
   visit("names", status.names);
+  visit("nameserver", status.nameserver);
   visit("errors", status.errors);
 }
 

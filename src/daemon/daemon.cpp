@@ -69,6 +69,7 @@ Daemon::Daemon(std::string config_path, std::string base, const Config& config, 
       live_parts_{config} {
   open_attribution();
   open_kernel();
+  open_nameserver();
   control_ = std::make_unique<ControlServer>(
       loop_, ControlOptions{config_.socket, config_.socket_group, TOLLGATE_VERSION}, *this);
   gate_->want_hashes(asks_for(engine_.policy(), ProcessField::sha256));
@@ -142,6 +143,17 @@ void Daemon::open_kernel() {
     static constexpr const char* kWords[] = {"opened", "decided", "ended", "removed"};
     control_->publish({kWords[static_cast<std::size_t>(change.kind)], describe(engine_, change)});
   });
+}
+
+// Before the rules: what is rerouted finds somebody there.
+void Daemon::open_nameserver() {
+  if (!config_.resolver.enabled) return;
+  Nameserver::World world;
+  world.own = [this](const FiveTuple& tuple, bool open) { gate_->handle(OwnFlow{tuple, open}); };
+  world.trouble = [this](std::string_view key, const std::string& text) {
+    log_.trouble(key, LogLevel::warning, text, clock_.now());
+  };
+  nameserver_ = std::make_unique<Nameserver>(loop_, config_, std::move(world));
 }
 
 // From here on the rules follow the interfaces and the sockets.

@@ -22,6 +22,7 @@
 #include "live_parts.hpp"
 #include "live_policy.hpp"
 #include "log_sink.hpp"
+#include "nameserver/nameserver.hpp"
 #include "ruleset_keeper.hpp"
 #include "service_manager.hpp"
 #include "tollgate/config/config.hpp"
@@ -64,6 +65,7 @@ class Daemon final : public ControlService {
  private:
   void open_kernel();
   void open_attribution();
+  void open_nameserver();
   AttributionNeeds needs() const;
   void on_adopted(bool whole);
   void apply_rules();
@@ -106,6 +108,7 @@ class Daemon final : public ControlService {
   std::optional<SocketDiag> sockets_;
   std::unique_ptr<Attribution> attribution_;
   std::unique_ptr<Gate> gate_;
+  std::unique_ptr<Nameserver> nameserver_;  // while it is enabled
   std::unique_ptr<LivePolicy> live_policy_;
   std::unique_ptr<ControlServer> control_;
   LiveParts live_parts_;

@@ -122,6 +122,7 @@ Status Daemon::status() {
                   observer.dns().questions,  observer.dns().answers, observer.dns().unasked,
                   observer.dns().malformed,  observer.dns().names,   observer.names().size(),
                   observer.names().evicted()};
+  if (nameserver_) status.nameserver = nameserver_->counters();
   status.errors = {
       {"queue_undecodable", queue.undecodable},
       {"queue_verdict", queue.verdict_errors},

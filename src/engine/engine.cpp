@@ -71,4 +71,12 @@ void Engine::on(const BroadcastAddresses& what, Time, Effects&) {
   std::ranges::sort(broadcasts_);
 }
 
+void Engine::on(const OwnFlow& own, Time, Effects&) {
+  if (!own.open) {
+    own_flows_.erase(own.tuple);
+  } else if (own_flows_.size() < kMaxOwnFlows) {
+    own_flows_.insert(own.tuple);
+  }
+}
+
 }  // namespace tollgate

@@ -4,8 +4,12 @@
 
 namespace tollgate {
 
-// Stages 3 and 4, and what only the engine knows: whom an inbound packet may be an answer to.
+// Stages 3 and 4, and what only the engine knows: whom an inbound packet may be an answer to, and what is the
+// daemon's own.
 Decision Engine::decide_again(const Evidence& seen, Time now) const {
+  if (!own_flows_.empty() && seen.direction == Direction::outbound && own_flows_.contains(seen.tuple)) {
+    return Decided{Verdict::permanent_accept, Reason::own, Stage::none, kNoRule};
+  }
   const Decision decision = decide_(*policy_, seen);
   const Decided* decided = std::get_if<Decided>(&decision);
   // Rules decide about answers as about all else; only the default gives way.
@@ -47,6 +51,7 @@ void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time n
   // and what came of another interface, is worth a line in any case.
   const bool silent = is_of_policy(cause) ? same_verdict : same;
   if (silent && cause != Cause::revoked && cause != Cause::arrival) return;
+  if (flow.reason == Reason::own) return changed(FlowChanged::Kind::decided, index, effects);
   record(index, cause, old, now, effects);
   changed(FlowChanged::Kind::decided, index, effects);
 }

@@ -46,6 +46,9 @@ Result<DnsReader, DnsError> DnsReader::open(std::span<const std::uint8_t> messag
   header.response = (flags & 0x8000) != 0;
   header.opcode = static_cast<std::uint8_t>(flags >> 11 & 0xf);
   header.truncated = (flags & 0x0200) != 0;
+  header.recursion_desired = (flags & 0x0100) != 0;
+  header.authentic_data = (flags & 0x0020) != 0;
+  header.checking_disabled = (flags & 0x0010) != 0;
   header.rcode = static_cast<std::uint8_t>(flags & 0xf);
   return reader;
 }
@@ -89,7 +92,11 @@ bool DnsReader::next_record(DnsRecord& out) {
                                                         : DnsSection::additional;
   out.type = DnsType{type};
   out.internet = (klass & ~kMdnsBit) == kInternet;
-  if (out.type == DnsType::opt) out.edns_payload = klass;
+  if (out.type == DnsType::opt) {  // RFC 6891 §6.1.3: the time to live has other things in it
+    out.edns_payload = klass;
+    out.edns_version = static_cast<std::uint8_t>(out.ttl >> 16);
+    out.dnssec_ok = (out.ttl & 0x8000) != 0;
+  }
   if (out.ttl > kGreatestTtl || out.type == DnsType::opt) out.ttl = 0;
   ++records_read_;
   return read_data(length, out);

@@ -25,16 +25,17 @@ EDGES = {
     "control": ["engine"],
     "replay": ["control"],
     "linux": ["engine", "ruleset"],
-    "daemon": ["linux", "control"],
+    "nameserver": ["config"],
+    "daemon": ["linux", "control", "nameserver"],
     "cli": ["control", "replay", "linux"],
 }
 
 # The core is a function of events and time: it has no files, no sockets, no clock, no threads.
-SHELL = {"linux", "daemon", "cli"}
+SHELL = {"linux", "nameserver", "daemon", "cli"}
 CORE = set(EDGES) - SHELL
 
 # Folders whose headers in src/ are for others. A core folder's are in include/tollgate.
-OPEN_SOURCES = {"linux"}
+OPEN_SOURCES = {"linux", "nameserver"}
 
 # All that the core may include in angle brackets: the part of C++20's library that computes only.
 PURE_HEADERS = set(
@@ -54,10 +55,11 @@ LIBRARIES = {
     "boost/intrusive/": CORE | SHELL,
     "boost/container/": CORE | SHELL,
     "boost/json": {"control", "replay", "daemon", "cli"},
-    "boost/asio": {"daemon"},
+    "boost/asio": {"daemon", "nameserver"},
     "boost/": {"daemon"},
     "toml++/": {"config", "policy"},
-    "openssl/": {"inspect", "linux"},
+    "openssl/": {"inspect", "linux", "nameserver"},
+    "unbound": {"nameserver"},
     "idn2.h": {"names", "cli"},
     "libpsl.h": {"linux"},
     "maxminddb.h": {"linux"},

@@ -11,6 +11,7 @@
 #include "tollgate/base/ip.hpp"
 #include "tollgate/base/result.hpp"
 #include "tollgate/base/time.hpp"
+#include "tollgate/config/nameserver_options.hpp"
 #include "tollgate/flow/flow_table.hpp"
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/process/script.hpp"
@@ -153,6 +154,7 @@ struct Config {
   } log;
 
   RerouteTarget nameserver{{}, {}, 53};
+  NameserverOptions resolver;  // of the daemon's own nameserver, which listens there when it is enabled
   RerouteTarget tunnel;
 
   friend bool operator==(const Config&, const Config&) = default;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <boost/unordered/unordered_flat_set.hpp>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -145,6 +146,7 @@ class Engine {
   void on(const FlowsRevoked& revoked, Time now, Effects& effects);
   void on(const FlowsKilled& killed, Time now, Effects& effects);
   void on(const BroadcastAddresses& addresses, Time now, Effects& effects);
+  void on(const OwnFlow& own, Time now, Effects& effects);
   void on(const Stopping& stopping, Time now, Effects& effects);
   void on(const TimePassed& passed, Time now, Effects& effects);
 
@@ -264,6 +266,10 @@ class Engine {
   AuthorizedSockets sockets_;
   AnswerWindows windows_;
   std::vector<IpAddress> broadcasts_;  // in order
+  struct TupleHash {
+    std::size_t operator()(const FiveTuple& tuple) const { return FlowKey{tuple}.hash(); }
+  };
+  boost::unordered_flat_set<FiveTuple, TupleHash> own_flows_;
   // UDP sockets that are gone and had more flows than one slice ends.
   struct Closing {
     SocketGone gone;

@@ -150,6 +150,15 @@ struct BroadcastAddresses {
   std::span<const IpAddress> addresses;
 };
 
+// A connection of the daemon itself: while it is open a flow of this tuple passes, whatever the rules say,
+// and no record is made of it. At most kMaxOwnFlows are noted at once; what finds no place is asked about
+// like any other.
+inline constexpr std::size_t kMaxOwnFlows = 4096;
+struct OwnFlow {
+  FiveTuple tuple;  // the source is ours
+  bool open = true;
+};
+
 // The daemon is about to end: whatever waits gets its verdict now.
 struct Stopping {};
 
@@ -158,6 +167,6 @@ struct TimePassed {};
 
 using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, TcpClosing, NamesCopied, ProcessFound,
                            FlowProbed, ResyncBegan, ConntrackSeen, ResyncEnded, PolicyReplaced, AnswerGiven,
-                           FlowsRevoked, FlowsKilled, BroadcastAddresses, Stopping, TimePassed>;
+                           FlowsRevoked, FlowsKilled, BroadcastAddresses, OwnFlow, Stopping, TimePassed>;
 
 }  // namespace tollgate

@@ -69,6 +69,7 @@ enum class Reason : std::uint8_t {
   window,           // a unicast answer to a multicast or broadcast packet (AnswerWindows)
   asking,           // somebody is asked about a flow that had a verdict, and it is blocked meanwhile
   killed,           // somebody cut the flow by hand; stands until it is revoked or over
+  own,              // the daemon's own: its nameserver asks somebody
   count_,
 };
 std::string_view to_string(Reason reason);

@@ -41,6 +41,9 @@ struct DnsHeader {
   bool response = false;
   std::uint8_t opcode = 0;  // 0: a standard query
   bool truncated = false;   // TC: the whole is to be had by TCP
+  bool recursion_desired = false;
+  bool authentic_data = false;     // RFC 4035 §3.1.6; in a question: the answer's bit is of interest
+  bool checking_disabled = false;  // RFC 4035 §3.1.6: the asker validates by itself
   std::uint8_t rcode = 0;
   std::uint16_t questions = 0, answers = 0, authorities = 0, additionals = 0;
 };
@@ -66,7 +69,9 @@ struct DnsRecord {
   std::uint8_t address_count = 0;
   std::uint16_t priority = 0;           // SVCB, HTTPS: 0 is AliasMode
   bool encrypted_client_hello = false;  // SVCB, HTTPS: has an ECH configuration (RFC 9460 §14.3.2)
-  std::uint16_t edns_payload = 0;       // OPT
+  std::uint16_t edns_payload = 0;       // OPT (RFC 6891 §6.1.2)
+  std::uint8_t edns_version = 0;        // OPT
+  bool dnssec_ok = false;               // OPT: DO (RFC 3225)
 };
 
 // Reads a DNS message (RFC 1035 §4) from its beginning to its end: the header, then every question,

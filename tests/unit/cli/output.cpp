@@ -52,6 +52,7 @@ TEST_CASE("output: status") {
       "           eBPF program tollgate_accept: Operation not permitted\n"
       "names      26 held; DNS: 21 questions, 22 answers, 23 not asked for, 24 malformed; 20 copies, lost 1 "
       "time; 27 went to make room\n"
+      "nameserver answered 8, queries 9\n"
       "errors     verdict 1\n"
       "lacking    SOCK_DESTROY: programs hear of a cut by the next packet\n");
 }
@@ -73,7 +74,7 @@ TEST_CASE("output: status as JSON") {
       R"("attribution":{"lookup":"auto","programs":{"tollgate_accept":"Operation not permitted","tollgate_tcp":""},)"
       R"("found":{"ebpf":5},"not_found":{"not found in time":1},"processes":4,"lost":2},"names":{"dns":true,"copies":20,"lost":1,)"
       R"("questions":21,"answers":22,"unasked":23,"malformed":24,"learned":25,"held":26,"evicted":27},)"
-      R"("errors":{"verdict":1}})"
+      R"("nameserver":{"answered":8,"queries":9},"errors":{"verdict":1}})"
       "\n");
 }
 

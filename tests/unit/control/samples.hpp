@@ -29,6 +29,7 @@ inline Status status() {
                         4,
                         2};
   status.names = {true, 20, 1, 21, 22, 23, 24, 25, 26, 27};
+  status.nameserver = {{"queries", 9}, {"answered", 8}};
   status.errors = {{"verdict", 1}};
   return status;
 }

@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "memory_sources.hpp"
+#include "tollgate/config/config.hpp"
 
 namespace tollgate {
 namespace {
@@ -30,6 +31,28 @@ TEST_CASE("every example policy loads") {
     if (!policy) FAIL(policy.error().front().to_string());
     CHECK((*policy)->rules().size() >= 3);
   }
+}
+
+std::string text_of(const std::string& name) {
+  std::ifstream file{TOLLGATE_SOURCE_DIR "/examples/nameserver/" + name};
+  REQUIRE(file);
+  return {std::istreambuf_iterator<char>{file}, {}};
+}
+
+TEST_CASE("the example with a nameserver loads, configuration and policy") {
+  const auto config = parse_config(text_of("tollgate.toml"), "tollgate.toml");
+  if (!config) FAIL(config.error().front().to_string());
+  CHECK(config->resolver.enabled);
+  CHECK(config->resolver.upstreams.size() == 2);
+  MemorySources sources;
+  for (const char* name : {"10-names.toml", "lists/doh.txt"}) {
+    sources.files[name] = text_of(std::string{"policy.d/"} + name);
+  }
+  PolicyFeatures features;
+  features.nameserver = config->nameserver.configured();
+  const auto policy = load_policy("10-names.toml", features, sources);
+  if (!policy) FAIL(policy.error().front().to_string());
+  CHECK((*policy)->rules().size() == 3);
 }
 
 }  // namespace
