@@ -32,6 +32,16 @@ inline std::string dig_short(const NetworkNamespace& from, const std::string& se
   return dig(from, server, std::move(what));
 }
 
+// The configuration of nsd for one zone, with everything in `folder`.
+inline std::string nsd_config(const std::string& folder, const Addresses& listen, std::uint16_t port,
+                              const std::string& zone, const std::string& file) {
+  return "server:\n ip-address: " + listen.v4 + "\n ip-address: " + listen.v6 +
+         "\n port: " + std::to_string(port) + "\n username: \"\"\n zonesdir: \"" + folder +
+         "\"\n pidfile: \"" + folder + "/pid\"\n database: \"\"\n zonelistfile: \"" + folder +
+         "/zones\"\n xfrdfile: \"" + folder + "/xfrd\"\n xfrdir: \"" + folder +
+         "\"\nremote-control:\n control-enable: no\nzone:\n name: " + zone + "\n zonefile: " + file + "\n";
+}
+
 // nsd with the zone example.org.
 class AuthoritativeServer {
  public:
@@ -55,14 +65,7 @@ class AuthoritativeServer {
   }
   Process start(const NetworkNamespace& where, const Addresses& listen, std::uint16_t port) {
     files_.write("example.org.zone", zone());
-    const std::string& folder = files_.path();
-    const std::string config = "server:\n ip-address: " + listen.v4 + "\n ip-address: " + listen.v6 +
-                               "\n port: " + std::to_string(port) + "\n username: \"\"\n zonesdir: \"" +
-                               folder + "\"\n pidfile: \"" + folder +
-                               "/pid\"\n database: \"\"\n zonelistfile: \"" + folder +
-                               "/zones\"\n xfrdfile: \"" + folder + "/xfrd\"\n xfrdir: \"" + folder +
-                               "\"\nremote-control:\n control-enable: no\nzone:\n name: example.org\n "
-                               "zonefile: example.org.zone\n";
+    const std::string config = nsd_config(files_.path(), listen, port, "example.org", "example.org.zone");
     const std::string file = files_.write("nsd.conf", config);
     return in(where, [&] { return Process{{"nsd", "-d", "-c", file}}; });
   }
