@@ -23,6 +23,18 @@ std::string_view to_string(UpstreamTransport value) {
   return "";
 }
 
+std::string_view to_string(RefusedNames value) {
+  switch (value) {
+    case RefusedNames::nxdomain:
+      return "nxdomain";
+    case RefusedNames::zero:
+      return "zero";
+    case RefusedNames::refused:
+      return "refused";
+  }
+  return "";
+}
+
 namespace {
 
 constexpr std::int64_t kLeastCache = 1 << 16;
@@ -163,6 +175,8 @@ void read_zone(TomlTable& table, const RerouteTarget& ourselves, std::vector<For
 void read_resolver(TomlTable& table, const std::string& file, const RerouteTarget& target,
                    NameserverOptions& options) {
   read_flag(table, "enabled", options.enabled);
+  read_word(table, "refused_names", {RefusedNames::nxdomain, RefusedNames::zero, RefusedNames::refused},
+            options.refused_names);
   read_upstreams(table, target, options.upstreams);
   if (const auto zones = table.take("zone")) {
     for (TomlTable& zone : zones->tables()) read_zone(zone, target, options.zones);

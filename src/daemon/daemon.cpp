@@ -150,6 +150,19 @@ void Daemon::open_nameserver() {
   if (!config_.resolver.enabled) return;
   Nameserver::World world;
   world.own = [this](const FiveTuple& tuple, bool open) { gate_->handle(OwnFlow{tuple, open}); };
+  const auto why = [](const std::optional<NameRefusal>& refusal) {
+    return refusal ? std::optional<std::string>{"rule \"" + refusal->rule + "\""} : std::nullopt;
+  };
+  world.refuses = [this, why](const AskedName& asked) {
+    return why(gate_->name(NameAsked{asked.from, asked.domain, asked.type}));
+  };
+  world.refuses_answer = [this, why](const AskedName& asked, const AnsweredName& answered) {
+    return why(gate_->name(NameAnswered{{asked.from, asked.domain, asked.type},
+                                        answered.aliases,
+                                        answered.addresses,
+                                        answered.query,
+                                        answered.answer}));
+  };
   world.trouble = [this](std::string_view key, const std::string& text) {
     log_.trouble(key, LogLevel::warning, text, clock_.now());
   };

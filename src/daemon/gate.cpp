@@ -81,6 +81,15 @@ void Gate::turn(const std::function<void(const Deliver&)>& events) {
   arm_timer();
 }
 
+std::optional<NameRefusal> Gate::name(const Event& event) {
+  const Time now = parts_.clock.now();
+  parts_.engine.handle(event, now, effects_);
+  std::optional<NameRefusal> refusal = effects_.name_refusal;
+  carry_out(now);
+  arm_timer();
+  return refusal;
+}
+
 ByHand Gate::by_hand(const Event& event) {
   const Time now = parts_.clock.now();
   parts_.engine.handle(event, now, effects_);

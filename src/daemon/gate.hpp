@@ -66,6 +66,8 @@ class Gate {
   void handle(const Event& event);
   // FlowsRevoked, FlowsKilled: what the engine says that it did.
   ByHand by_hand(const Event& event);
+  // NameAsked, NameAnswered: whether the engine refuses it.
+  std::optional<NameRefusal> name(const Event& event);
   // What the kernel does by itself, and what is done to it.
   FlowFollower& follower() { return follower_; }
   NameWatchCounters names() const { return names_ ? names_->counters() : NameWatchCounters{}; }

@@ -2,6 +2,7 @@
 #include "tollgate/engine/dns_listener.hpp"
 
 #include <span>
+#include <utility>
 
 #include "tollgate/wire/dns.hpp"
 
@@ -33,6 +34,16 @@ void DnsListener::on_packet(const Packet& packet, ProgramKey program, Time now, 
   const bool asks = is_name_port(ends.destination_port);
   (asks ? stream.client : stream.server).add(packet, on_message);
   if ((packet.tcp_flags & tcp_flag::rst) != 0) forget(key);
+}
+
+void DnsListener::on_exchange(const Endpoints& asker, std::span<const std::uint8_t> query,
+                              std::span<const std::uint8_t> answer, ProgramKey program, Time now,
+                              NameStore& names) {
+  questions_.on_message(asker, program, query, now, names);
+  Endpoints back = asker;
+  std::swap(back.source, back.destination);
+  std::swap(back.source_port, back.destination_port);
+  questions_.on_message(back, program, answer, now, names);
 }
 
 DnsListener::Sides& DnsListener::sides(const FlowKey& key) {

@@ -46,6 +46,7 @@ void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time n
   flow.generation = generation_;
   flow.due = Cause::none;
   if (fresh) flow.state = FlowState::active;
+  if (verdict == Verdict::reroute_nameserver) note_asker(index);
   if (verdict == Verdict::permanent_accept) authorize_socket(flow, decided.rule, effects);
   // Asked again, answered the same: nothing that a log should say twice. What somebody did by hand,
   // and what came of another interface, is worth a line in any case.

@@ -255,6 +255,7 @@ void Engine::remove(const Flow& flow, FlowIndex index, Removal why, Effects& eff
   changed(FlowChanged::Kind::removed, index, effects);
   owners_.forget(index);
   observer_.forget(flow.id);
+  forget_asker(flow);
 }
 
 }  // namespace tollgate

@@ -63,6 +63,11 @@ void Observer::on_owner(const Flow& flow, ProgramKey program, Time now) {
   seen.named_by_dns = true;
 }
 
+void Observer::on_answered(const Endpoints& asker, std::span<const std::uint8_t> query,
+                           std::span<const std::uint8_t> answer, ProgramKey program, Time now) {
+  dns_.on_exchange(asker, query, answer, program, now, names_);
+}
+
 bool Observer::depends_on_owner(const Flow& flow, Time now) const {
   if (flow.direction == Direction::inbound) return false;
   return names_.has_several(flow.tuple.destination_address(), now);

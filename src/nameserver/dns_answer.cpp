@@ -62,6 +62,24 @@ bool is_wanted(const DnsQuery& query, const RawRecord& record) {
   return !is_of_dnssec(record.type) || record.type == query.type || query.type == DnsType::any;
 }
 
+constexpr std::uint32_t kZeroTtl = 10;  // seconds: rules change
+
+// 0.0.0.0 or ::, for the name that was asked for.
+std::vector<std::uint8_t> zero_answer(const DnsQuery& query, const AnswerSays& says) {
+  constexpr std::array<std::uint8_t, 16> kZero{};
+  const std::size_t size = query.type == DnsType::a ? 4 : 16;
+  MessageWriter out;
+  begin(query, flags_of(query, says), out);
+  out.u16(0xc00c).u16(static_cast<std::uint16_t>(query.type)).u16(1).u32(kZeroTtl);
+  out.u16(static_cast<std::uint16_t>(size)).add(std::span{kZero}.first(size));
+  out.set_u16(kCountsAt, 1);
+  if (query.edns) {
+    add_extension(query, says, out);
+    out.set_u16(kCountsAt + 4, 1);
+  }
+  return out.take();
+}
+
 struct Survey {
   std::array<std::uint16_t, 3> counts{};  // of what is wanted, by section
   bool whole = true;                      // nothing that is wanted stands behind something that is not
@@ -116,6 +134,28 @@ std::vector<std::uint8_t> empty_answer(const DnsQuery& query, const AnswerSays& 
   return out.take();
 }
 
+std::vector<std::uint8_t> truncated_answer(const DnsQuery& query, const AnswerSays& says) {
+  std::vector<std::uint8_t> cut = empty_answer(query, says);
+  cut[2] = static_cast<std::uint8_t>(cut[2] | flag::truncated >> 8);
+  return cut;
+}
+
+std::vector<std::uint8_t> refused_answer(const DnsQuery& query, RefusedNames how, const std::string& why) {
+  AnswerSays says{DnsRcode::no_error, false, ExtendedError::blocked, why};
+  switch (how) {
+    case RefusedNames::nxdomain:
+      says.rcode = DnsRcode::no_such_name;
+      break;
+    case RefusedNames::refused:
+      says.rcode = DnsRcode::refused;
+      break;
+    case RefusedNames::zero:
+      if (query.type == DnsType::a || query.type == DnsType::aaaa) return zero_answer(query, says);
+      break;
+  }
+  return empty_answer(query, says);
+}
+
 std::optional<std::vector<std::uint8_t>> answer_with(const DnsQuery& query, const AnswerSays& says,
                                                      std::span<const std::uint8_t> resolved,
                                                      std::size_t limit) {
@@ -136,11 +176,7 @@ std::optional<std::vector<std::uint8_t>> answer_with(const DnsQuery& query, cons
     add_extension(query, says, out);
     ++counts[2];
   }
-  if (out.size() > limit) {
-    std::vector<std::uint8_t> cut = empty_answer(query, says);
-    cut[2] = static_cast<std::uint8_t>(cut[2] | flag::truncated >> 8);
-    return cut;
-  }
+  if (out.size() > limit) return truncated_answer(query, says);
   for (std::size_t i = 0; i < counts.size(); ++i) out.set_u16(kCountsAt + 2 * i, counts[i]);
   return out.take();
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "dns_query.hpp"
+#include "tollgate/config/nameserver_options.hpp"
 
 namespace tollgate {
 
@@ -22,6 +23,7 @@ enum class ExtendedError : std::uint16_t {
   other = 0,
   dnssec_bogus = 6,
   not_ready = 14,
+  blocked = 15,
   no_reachable_authority = 22,
 };
 
@@ -38,6 +40,12 @@ std::size_t udp_limit(const DnsQuery& query);
 
 // An answer without records.
 std::vector<std::uint8_t> empty_answer(const DnsQuery& query, const AnswerSays& says);
+
+// The same, and that the answer is to be had by TCP.
+std::vector<std::uint8_t> truncated_answer(const DnsQuery& query, const AnswerSays& says);
+
+// That a rule refuses it, as configured; `why` is for people.
+std::vector<std::uint8_t> refused_answer(const DnsQuery& query, RefusedNames how, const std::string& why);
 
 // The answer that `resolved` (a whole message with the same question, as a resolver gives it) is to this
 // query: its records, in no more than `limit` bytes, else none of them and the bit that says so (TC).

@@ -26,6 +26,29 @@ std::string shown(const Upstream& upstream) {
          upstream.name + ")";
 }
 
+// Every name on the way, and every address: what does not belong to the question was not asked for, and
+// nobody shall get it without a look at it either.
+AnsweredName read_answer(const DnsName& name, std::span<const std::uint8_t> message) {
+  AnsweredName answered;
+  const auto add = [&](const DnsName& alias) {
+    if (alias == name || alias.is_root()) return;
+    std::string text = alias.text();
+    if (std::ranges::find(answered.aliases, text) == answered.aliases.end())
+      answered.aliases.push_back(std::move(text));
+  };
+  auto in = DnsReader::open(message);
+  if (!in.ok()) return answered;
+  for (DnsRecord record; in->next_record(record);) {
+    if (record.section != DnsSection::answer) continue;
+    add(record.name);
+    if (record.type == DnsType::cname || record.type == DnsType::https || record.type == DnsType::svcb)
+      add(record.target);
+    const std::span<const IpAddress> addresses{record.addresses.data(), record.address_count};
+    answered.addresses.insert(answered.addresses.end(), addresses.begin(), addresses.end());
+  }
+  return answered;
+}
+
 DnsRcode rcode_of(std::span<const std::uint8_t> message) {
   const auto in = DnsReader::open(message);
   return in.ok() ? DnsRcode{in->header().rcode} : DnsRcode::server_failure;
@@ -83,6 +106,13 @@ void Nameserver::own(const FiveTuple& tuple, bool open) {
   world_.own(tuple, open);
 }
 
+struct Nameserver::Question {
+  AskedName asked;
+  DnsQuery query;
+  std::vector<std::uint8_t> message;
+  Reply reply;
+};
+
 void Nameserver::on_message(std::span<const std::uint8_t> message, const FiveTuple& from, Reply reply) {
   ++counted_.queries;
   auto parsed = parse_dns_query(message);
@@ -90,43 +120,59 @@ void Nameserver::on_message(std::span<const std::uint8_t> message, const FiveTup
     ++counted_.dropped;
     return reply({});
   }
-  if (parsed->rcode == DnsRcode::no_error)
-    return ask(std::move(parsed->query), from.protocol, std::move(reply));
-  ++(parsed->rcode == DnsRcode::format_error ? counted_.malformed : counted_.refused);
-  reply(empty_answer(parsed->query, {parsed->rcode}));
+  if (parsed->rcode != DnsRcode::no_error) {
+    ++(parsed->rcode == DnsRcode::format_error ? counted_.malformed : counted_.refused);
+    return reply(empty_answer(parsed->query, {parsed->rcode}));
+  }
+  const DnsQuery& query = parsed->query;
+  Question question{
+      {from, query.name.text(), query.type}, query, {message.begin(), message.end()}, std::move(reply)};
+  if (const auto why = world_.refuses(question.asked)) return question.reply(refuse(query, *why));
+  ask(std::move(question));
 }
 
-void Nameserver::ask(DnsQuery query, Protocol protocol, Reply reply) {
+std::vector<std::uint8_t> Nameserver::refuse(const DnsQuery& query, const std::string& why) {
+  ++counted_.blocked;
+  return refused_answer(query, options_.refused_names, why);
+}
+
+void Nameserver::ask(Question question) {
   if (resolver_->in_flight() >= options_.max_queries) {
     ++counted_.overload;
-    return reply(empty_answer(
-        query, {DnsRcode::server_failure, false, ExtendedError::not_ready, "too many questions at once"}));
+    return question.reply(empty_answer(
+        question.query,
+        {DnsRcode::server_failure, false, ExtendedError::not_ready, "too many questions at once"}));
   }
-  const DnsName name = query.name;
-  const DnsType type = query.type;
-  resolver_->resolve(name, type,
-                     [this, protocol, query = std::move(query), reply = std::move(reply)](
-                         const Resolution& resolution) { reply(answer(query, protocol, resolution)); });
+  const DnsName name = question.query.name;
+  const DnsType type = question.query.type;
+  resolver_->resolve(name, type, [this, question = std::move(question)](const Resolution& resolution) {
+    question.reply(answer(question, resolution));
+  });
 }
 
-std::vector<std::uint8_t> Nameserver::answer(const DnsQuery& query, Protocol protocol,
-                                             const Resolution& resolution) {
+std::vector<std::uint8_t> Nameserver::answer(const Question& question, const Resolution& resolution) {
+  const DnsQuery& query = question.query;
   if (resolution.bogus && !query.checking_disabled) {
     ++counted_.bogus;
     return empty_answer(
         query, {DnsRcode::server_failure, false, ExtendedError::dnssec_bogus, std::string{resolution.why}});
   }
-  if (!resolution.failed) {
-    const AnswerSays says{rcode_of(resolution.message), resolution.secure};
-    const std::size_t limit = protocol == Protocol::udp ? udp_limit(query) : kMaxTcpAnswer;
-    if (auto message = answer_with(query, says, resolution.message, limit)) {
-      ++counted_.answered;
-      if (((*message)[2] & 0x02) != 0) ++counted_.truncated;
-      return *std::move(message);
-    }
+  const AnswerSays says{rcode_of(resolution.message), resolution.secure};
+  // Whether it is for the asker is seen from all of it, also where it is too long for UDP.
+  auto whole = resolution.failed ? std::nullopt : answer_with(query, says, resolution.message, kMaxTcpAnswer);
+  if (!whole) {
+    ++counted_.failed;
+    return empty_answer(query, {DnsRcode::server_failure, false, ExtendedError::no_reachable_authority, ""});
   }
-  ++counted_.failed;
-  return empty_answer(query, {DnsRcode::server_failure, false, ExtendedError::no_reachable_authority, ""});
+  AnsweredName answered = read_answer(query.name, *whole);
+  answered.query = question.message;
+  answered.answer = *whole;
+  if (const auto why = world_.refuses_answer(question.asked, answered)) return refuse(query, *why);
+  ++counted_.answered;
+  const bool udp = question.asked.from.protocol == Protocol::udp;
+  if (!udp || whole->size() <= udp_limit(query)) return *std::move(whole);
+  ++counted_.truncated;
+  return truncated_answer(query, says);
 }
 
 std::map<std::string, std::uint64_t> Nameserver::counters() const {
@@ -138,19 +184,13 @@ std::map<std::string, std::uint64_t> Nameserver::counters() const {
     listeners.unsent += one.unsent;
   }
   return {
-      {"queries", counted_.queries},
-      {"answered", counted_.answered},
-      {"failed", counted_.failed},
-      {"bogus", counted_.bogus},
-      {"truncated", counted_.truncated},
-      {"malformed", counted_.malformed},
-      {"refused", counted_.refused},
-      {"dropped", counted_.dropped},
-      {"overload", counted_.overload},
-      {"in_flight", resolver_->in_flight()},
-      {"tls_failed", counted_.tls_failed},
-      {"clients", listeners.clients},
-      {"clients_refused", listeners.clients_refused},
+      {"queries", counted_.queries},         {"answered", counted_.answered},
+      {"failed", counted_.failed},           {"bogus", counted_.bogus},
+      {"truncated", counted_.truncated},     {"blocked", counted_.blocked},
+      {"malformed", counted_.malformed},     {"refused", counted_.refused},
+      {"dropped", counted_.dropped},         {"overload", counted_.overload},
+      {"in_flight", resolver_->in_flight()}, {"tls_failed", counted_.tls_failed},
+      {"clients", listeners.clients},        {"clients_refused", listeners.clients_refused},
       {"unsent", listeners.unsent},
   };
 }

@@ -7,12 +7,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tollgate/config/config.hpp"
 #include "tollgate/flow/five_tuple.hpp"
+#include "tollgate/wire/dns.hpp"
 
 namespace tollgate {
 
@@ -23,12 +26,31 @@ class Resolver;
 class TlsAuthorities;
 class TlsRelay;
 
+// Who asks for which name. `from` is the question's flow as it arrives here.
+struct AskedName {
+  FiveTuple from;
+  std::string domain;  // canonical
+  DnsType type = DnsType::a;
+};
+
+// What came of it. Views are good for the call only.
+struct AnsweredName {
+  std::vector<std::string> aliases;  // that the name stands for, canonical
+  std::vector<IpAddress> addresses;  // of them all, hints of HTTPS records (RFC 9460 §7.3) too
+  std::span<const std::uint8_t> query;
+  std::span<const std::uint8_t> answer;  // as the asker gets it
+};
+
 // The daemon's own nameserver: takes questions on Config::nameserver, asks others, answers.
 class Nameserver {
  public:
   struct World {
     // Every connection of ours to a server that is asked, from before its first packet can be seen.
     std::function<void(const FiveTuple& tuple, bool open)> own;
+    // Why the asker gets no answer, for people; nullopt: they do. Before others are asked, and with what they
+    // said.
+    std::function<std::optional<std::string>(const AskedName&)> refuses;
+    std::function<std::optional<std::string>(const AskedName&, const AnsweredName&)> refuses_answer;
     // Something went wrong that may go wrong again; `key` tells what from what.
     std::function<void(std::string_view key, const std::string& text)> trouble;
   };
@@ -46,7 +68,7 @@ class Nameserver {
  private:
   struct Counted {
     std::uint64_t queries = 0, answered = 0, failed = 0, bogus = 0, truncated = 0;
-    std::uint64_t malformed = 0, refused = 0, dropped = 0, overload = 0, tls_failed = 0;
+    std::uint64_t blocked = 0, malformed = 0, refused = 0, dropped = 0, overload = 0, tls_failed = 0;
   };
   using Reply = std::function<void(std::vector<std::uint8_t>)>;
   struct TupleHash {
@@ -57,8 +79,10 @@ class Nameserver {
   std::uint16_t relay_port(const Upstream& upstream) const;
   void own(const FiveTuple& tuple, bool open);
   void on_message(std::span<const std::uint8_t> message, const FiveTuple& from, Reply reply);
-  void ask(DnsQuery query, Protocol protocol, Reply reply);
-  std::vector<std::uint8_t> answer(const DnsQuery& query, Protocol protocol, const Resolution& resolution);
+  struct Question;  // that waits for its answer
+  void ask(Question question);
+  std::vector<std::uint8_t> answer(const Question& question, const Resolution& resolution);
+  std::vector<std::uint8_t> refuse(const DnsQuery& query, const std::string& why);
 
   NameserverOptions options_;
   World world_;

@@ -7,6 +7,39 @@
 
 namespace tollgate {
 
+namespace {
+
+// What a rule says of links alone refuses no name: a program whose questions another one asks (a resolver of
+// this machine) would be refused with it.
+bool may_refuse(const Rule& rule, Stage at) {
+  if (lets_pass(rule.verdict)) return false;
+  if (rule.for_names() || !rule.domains.any() || !rule.registrable_domains.any()) return true;
+  const bool addresses = !rule.destination.any() || !rule.address.any() || !rule.scopes.empty() ||
+                         !rule.countries.any() || !rule.asns.any();
+  return at == Stage::after_resolving && addresses;
+}
+
+// The question's own flow goes to the nameserver by that verdict: it says nothing of what follows.
+bool concerns_names(const Rule& rule) {
+  return rule.directions.contains(Direction::outbound) && rule.verdict != Verdict::reroute_nameserver &&
+         (!rule.pinned || rule.for_names());
+}
+
+std::vector<std::uint32_t> name_rules(std::span<const Rule> rules) {
+  std::vector<std::uint32_t> found;
+  std::size_t needed = 0;
+  for (std::uint32_t number = 0; number < rules.size(); ++number) {
+    if (!concerns_names(rules[number])) continue;
+    found.push_back(number);
+    if (may_refuse(rules[number], Stage::after_resolving)) needed = found.size();
+  }
+  found.resize(needed);
+  found.shrink_to_fit();
+  return found;
+}
+
+}  // namespace
+
 CompiledPolicy::CompiledPolicy(PolicyParts parts)
     : CompiledPolicy{std::make_shared<const PolicyParts>(parts), parts.suffixes, parts.rules} {}
 
@@ -17,7 +50,8 @@ CompiledPolicy::CompiledPolicy(std::shared_ptr<const PolicyParts> parts,
       rules_{std::move(rules)},
       tests_{rules_, parts_->lists},
       indexes_{RuleIndex{rules_, Direction::outbound}, RuleIndex{rules_, Direction::inbound},
-               RuleIndex{rules_, Direction::forward}} {
+               RuleIndex{rules_, Direction::forward}},
+      name_rules_{name_rules(rules_)} {
   for (const Rule& rule : rules_) {
     if (rule.expires) next_expiry_ = std::min(next_expiry_.value_or(*rule.expires), *rule.expires);
     asks_countries_ = asks_countries_ || !rule.countries.any();
@@ -66,6 +100,19 @@ FirstMatch CompiledPolicy::match(const Evidence& seen) const {
     }
   });
   return best;
+}
+
+FirstMatch CompiledPolicy::match_name(const Evidence& seen) const {
+  const Probe probe = this->probe(seen);
+  for (const std::uint32_t number : name_rules_) {
+    const Rule& rule = rules_[number];
+    if (rule.pinned && *rule.pinned != seen.at) continue;
+    const Match match = tests_.match(number, probe);
+    if (match == Match::no) continue;
+    if (lets_pass(rule.verdict)) return {};
+    if (match == Match::yes && may_refuse(rule, seen.at)) return {match, number};
+  }
+  return {};
 }
 
 std::vector<TriedRule> CompiledPolicy::explain(const Evidence& seen) const {

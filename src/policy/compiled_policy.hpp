@@ -54,6 +54,7 @@ class CompiledPolicy final : public Policy {
   Result<PolicyPointer, Diagnostics> with_added(const PolicyText& added, const PolicyFeatures& features,
                                                 PolicySources& sources) const override;
   FirstMatch match(const Evidence& seen) const override;
+  FirstMatch match_name(const Evidence& seen) const override;
   bool same_layer(const Policy& other, Direction direction, Family family) const override;
   std::vector<TriedRule> explain(const Evidence& seen) const override;
 
@@ -69,6 +70,7 @@ class CompiledPolicy final : public Policy {
   bool asks_countries_ = false, asks_asns_ = false, asks_registrable_ = false;  // some rule does
   RuleTests tests_;
   std::array<RuleIndex, kDirections> indexes_;
+  std::vector<std::uint32_t> name_rules_;  // that questions meet, up to the last that may refuse one
 };
 
 }  // namespace tollgate

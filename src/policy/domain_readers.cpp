@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "field_readers.hpp"
+#include "tollgate/wire/dns.hpp"
 
 namespace tollgate {
 namespace {
@@ -74,6 +75,24 @@ DomainMatch read_registrable_domains(const TomlValue& values, const RuleContext&
     }
   }
   return match;
+}
+
+std::vector<std::uint16_t> read_query_types(const TomlValue& values) {
+  std::vector<std::uint16_t> types;
+  for (const TomlValue& value : values.each()) {
+    std::optional<DnsType> type;
+    if (value.is_string()) {
+      type = parse_dns_type(value.string_value());
+    } else if (value.is_integer() && value.integer_value() > 0 && value.integer_value() <= 0xffff) {
+      type = DnsType{static_cast<std::uint16_t>(value.integer_value())};
+    }
+    if (type) {
+      types.push_back(static_cast<std::uint16_t>(*type));
+    } else {
+      value.wrong("a type of DNS records, like \"A\", \"AAAA\", \"HTTPS\" or a number from 1 to 65535");
+    }
+  }
+  return types;
 }
 
 FieldMatch<NameSource> read_name_sources(const TomlValue& values) {

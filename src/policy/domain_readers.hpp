@@ -11,5 +11,7 @@ DomainMatch read_domains(const TomlValue& value, const ListNames& lists);
 // Only what somebody can register, by the public suffix list, which this is the reason to ask for.
 DomainMatch read_registrable_domains(const TomlValue& value, const RuleContext& context);
 FieldMatch<NameSource> read_name_sources(const TomlValue& value);
+// "AAAA", "HTTPS", 65.
+std::vector<std::uint16_t> read_query_types(const TomlValue& value);
 
 }  // namespace tollgate

@@ -31,6 +31,7 @@ class Explainer {
       : list_names_{list_names}, lists_{lists}, probe_{probe}, seen_{probe.seen} {}
 
   RuleAnswer explain(const Rule& rule) {
+    if (rule.for_names()) return {Match::no, "is for questions, " + std::string{to_string(*rule.pinned)}};
     const bool inbound = seen_.direction == Direction::inbound;
     const IpAddress source = seen_.tuple.source_address();
     const IpAddress destination = seen_.tuple.destination_address();

@@ -92,7 +92,9 @@ class RuleIndex::Builder {
   }
 
  private:
-  bool concerns(std::uint32_t rule) const { return rules_[rule].directions.contains(direction_); }
+  bool concerns(std::uint32_t rule) const {
+    return rules_[rule].directions.contains(direction_) && !rules_[rule].for_names();
+  }
 
   Keys keys_of(std::uint32_t number, Dimension dimension) const {
     const Rule& rule = rules_[number];

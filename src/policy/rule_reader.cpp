@@ -138,9 +138,23 @@ class RuleReader {
       rule_.any_peer = value->is_string() && value->string_value() == kAnyPeer;
       if (!rule_.any_peer) value->wrong("\"any\"");
     }
+    read_stage();
     const bool communication = rule_.protocols.empty() && rule_.ports.empty() && rule_.source_ports.empty() &&
                                rule_.source.any() && rule_.interfaces.any();
     rule_.stage = communication ? Stage::communication : Stage::link;
+    if (rule_.for_names()) rule_.stage = *rule_.pinned;
+  }
+
+  void read_stage() {
+    if (const auto value = table_.take("query_type")) {
+      rule_.query_types = read_query_types(*value);
+      rule_.pinned = Stage::before_resolving;
+    }
+    const auto value = table_.take("stage");
+    if (!value) return;
+    rule_.pinned = value->word({Stage::before_resolving, Stage::after_resolving, Stage::link});
+    if (rule_.pinned == Stage::link && !rule_.query_types.empty())
+      value->error("rule.query_type is of questions, and the stage link of flows");
   }
 
   void read_names() {
@@ -182,6 +196,33 @@ class RuleReader {
     check_families();
     if (is_reroute(rule_.verdict)) check_reroute_protocols();
     if (rule_.any_peer) check_any_peer();
+    if (rule_.for_names()) check_question();
+  }
+
+  // A question for a name knows less than a flow, and has other things done to it.
+  void check_question() {
+    const std::string stage{to_string(*rule_.pinned)};
+    if (!features_.nameserver) table_.error("a rule for questions needs [nameserver] in tollgate.toml");
+    if (!rule_.directions.contains(Direction::outbound))
+      table_.take("direction")->error("questions for names are outbound");
+    if (is_reroute(rule_.verdict)) table_.take("verdict")->error("a question for a name cannot be rerouted");
+    const auto refuse = [&](const char* key, bool given) {
+      if (given) table_.take(key)->error("rule." + std::string{key} + " is not known " + stage);
+    };
+    const bool before = *rule_.pinned == Stage::before_resolving;
+    refuse("protocol", !rule_.protocols.empty());
+    refuse("port", !rule_.ports.empty());
+    refuse("source_port", !rule_.source_ports.empty());
+    refuse("source", !rule_.source.any());
+    refuse("interface", !rule_.interfaces.any());
+    refuse("name_source", !rule_.name_sources.any());
+    refuse("reauthorize", rule_.reauthorize.has_value());
+    refuse("peers", rule_.any_peer);
+    refuse("destination", before && !rule_.destination.any());
+    refuse("address", before && !rule_.address.any());
+    refuse("scope", before && !rule_.scopes.empty());
+    refuse("country", before && !rule_.countries.any());
+    refuse("asn", before && !rule_.asns.any());
   }
 
   // The kernel lets everybody talk to the socket from then on: a rule that speaks of one peer would not

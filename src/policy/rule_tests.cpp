@@ -51,6 +51,9 @@ void RuleTests::add_rule(const Rule& rule) {
     tests_.push_back(
         {.field = Field::reauthorize, .operand = Operand::number, .key = {0, *rule.reauthorize ? 1U : 0U}});
   }
+  FieldMatch<std::uint32_t> types;
+  types.values.assign(rule.query_types.begin(), rule.query_types.end());
+  add_owners(Field::query_type, types);
 }
 
 void RuleTests::close_run(std::size_t begin) {
@@ -169,7 +172,36 @@ Match RuleTests::match(std::uint32_t rule, const Probe& probe) const {
   return waits ? Match::unknown : Match::yes;
 }
 
+// What a question for a name, or an answer, says already of the flows that may follow.
+bool RuleTests::is_told(Field field, const Evidence& seen) {
+  switch (field) {
+    case Field::protocol:
+    case Field::port:
+    case Field::source_port:
+    case Field::source:
+    case Field::name_source:
+    case Field::interface:
+    case Field::reauthorize:
+      return false;
+    case Field::destination:
+    case Field::remote:
+    case Field::scope:
+    case Field::country:
+    case Field::asn:
+      return seen.addressed;
+    case Field::domain:
+    case Field::registrable_domain:
+    case Field::user:
+    case Field::group:
+    case Field::process:
+    case Field::query_type:
+      break;
+  }
+  return true;
+}
+
 Match RuleTests::match_field(Run run, const Probe& probe) const {
+  if (is_of_names(probe.seen.at) && !is_told(run.front().field, probe.seen)) return Match::unknown;
   const FiveTuple& tuple = probe.seen.tuple;
   const auto port_is = [&](std::uint16_t port) {
     return decided(probe.ports && std::ranges::any_of(run, [&](const Test& test) {
@@ -222,6 +254,8 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
       return match_process(run, probe.seen);
     case Field::reauthorize:
       return decided(probe.seen.reauthorize == (run.front().key.low == 1));
+    case Field::query_type:
+      return owner_is(Known<std::uint32_t>{probe.seen.query_type});
   }
   return Match::no;
 }

@@ -41,6 +41,7 @@ class RuleTests {
     group,
     process,  // and the other fields of a process: key.high says which
     reauthorize,
+    query_type,
   };
   enum class Operand : std::uint8_t {
     number,          // key.low
@@ -77,6 +78,7 @@ class RuleTests {
   void add_owners(Field field, const FieldMatch<std::uint32_t>& owners);
   void close_run(std::size_t begin);
 
+  static bool is_told(Field field, const Evidence& seen);
   Match match_field(Run run, const Probe& probe) const;
   bool match_address(Run run, const AddressProbe& address) const;
   Match match_domain(Run run, const Known<std::string_view>& domain) const;

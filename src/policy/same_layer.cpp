@@ -18,8 +18,8 @@ class Layer {
         Direction direction, Family family)
       : lists_{lists}, suffixes_{suffixes == nullptr ? "" : suffixes->edition()}, family_{family} {
     for (const Rule& rule : rules) {
-      const bool meets = rule.directions.contains(direction) && has_family(rule.source) &&
-                         has_family(rule.destination) && has_family(rule.address);
+      const bool meets = rule.directions.contains(direction) && !rule.for_names() &&
+                         has_family(rule.source) && has_family(rule.destination) && has_family(rule.address);
       if (meets) rules_.push_back(&rule);
     }
   }

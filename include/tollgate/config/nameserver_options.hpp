@@ -19,6 +19,10 @@ inline constexpr std::uint16_t kDnsOverTlsPort = 853;  // RFC 7858 §3.1
 enum class UpstreamTransport : std::uint8_t { udp, tcp, tls };
 std::string_view to_string(UpstreamTransport value);
 
+// How a question is answered that a rule refuses: there is no such name; its address is 0.0.0.0, ::; REFUSED.
+enum class RefusedNames : std::uint8_t { nxdomain, zero, refused };
+std::string_view to_string(RefusedNames value);
+
 // A server that is asked: "192.0.2.1", "udp://192.0.2.1:5353", "tcp://[2001:db8::1]:53",
 // "tls://192.0.2.1#dns.example".
 struct Upstream {
@@ -41,6 +45,7 @@ struct ForwardZone {
 // The daemon's own nameserver (DESIGN.md §7). Where it listens is Config::nameserver.
 struct NameserverOptions {
   bool enabled = false;
+  RefusedNames refused_names = RefusedNames::nxdomain;
   std::vector<Upstream> upstreams;  // for all names; none: the servers of the zones, from the root down
   std::vector<ForwardZone> zones;   // for some
   std::string root_anchor;          // file of trust anchors (DS, DNSKEY); "": answers are not validated

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 
 #include "tollgate/base/time.hpp"
 #include "tollgate/flow/five_tuple.hpp"
@@ -27,6 +28,9 @@ class DnsListener {
   // A packet whose end was not copied teaches nothing: the caller leaves it out. `program` is whose socket
   // asks, either way.
   void on_packet(const Packet& packet, ProgramKey program, Time now, NameStore& names);
+  // A question from `asker`, and its answer: two messages that somebody else has read.
+  void on_exchange(const Endpoints& asker, std::span<const std::uint8_t> query,
+                   std::span<const std::uint8_t> answer, ProgramKey program, Time now, NameStore& names);
 
   const DnsWatchCounters& counters() const { return questions_.counters(); }
   std::size_t streams() const { return streams_.size(); }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "tollgate/base/ids.hpp"
@@ -105,6 +106,13 @@ struct ByHand {
   friend bool operator==(const ByHand&, const ByHand&) = default;
 };
 
+// NameAsked, NameAnswered: the asker gets no answer, by this rule.
+struct NameRefusal {
+  Verdict verdict = Verdict::block;
+  std::string rule;
+  friend bool operator==(const NameRefusal&, const NameRefusal&) = default;
+};
+
 // What the core wants done, in this order: verdicts, openings, tear-downs, marks, deletions, authorized
 // sockets, probes, the rest. The shell does it, then clears it; the vectors keep their capacity.
 struct Effects {
@@ -123,6 +131,7 @@ struct Effects {
   // and may have to be decided again.
   bool read_table = false;
   ByHand by_hand;
+  std::optional<NameRefusal> name_refusal;
   std::vector<Record> records;
   std::vector<FlowChanged> changes;
 
@@ -137,6 +146,7 @@ struct Effects {
     look_ups.clear();
     read_table = false;
     by_hand = {};
+    name_refusal.reset();
     records.clear();
     changes.clear();
   }

@@ -147,6 +147,8 @@ class Engine {
   void on(const FlowsKilled& killed, Time now, Effects& effects);
   void on(const BroadcastAddresses& addresses, Time now, Effects& effects);
   void on(const OwnFlow& own, Time now, Effects& effects);
+  void on(const NameAsked& asked, Time now, Effects& effects);
+  void on(const NameAnswered& answered, Time now, Effects& effects);
   void on(const Stopping& stopping, Time now, Effects& effects);
   void on(const TimePassed& passed, Time now, Effects& effects);
 
@@ -240,6 +242,15 @@ class Engine {
   void withdraw_sockets(Effects& effects);
   void authorize_socket(const Flow& flow, std::uint32_t policy_rule, Effects& effects);
 
+  // Questions to the daemon's nameserver, in engine_question.cpp.
+  void note_asker(FlowIndex index);
+  void forget_asker(const Flow& flow);
+  FlowIndex asker(const FiveTuple& from) const;
+  Evidence evidence_of(const NameAsked& asked, FlowIndex flow) const;
+  FirstMatch refused_by(const NameAnswered& answered, Evidence& seen) const;
+  void tell_question(const NameAsked& asked, FlowIndex flow, Stage stage, FirstMatch refused, Time now,
+                     Effects& effects);
+
   // Multicast, in engine_windows.cpp.
   bool opens_window(const Flow& flow) const;
   void open_window(const Flow& flow, Time now);
@@ -270,6 +281,8 @@ class Engine {
     std::size_t operator()(const FiveTuple& tuple) const { return FlowKey{tuple}.hash(); }
   };
   boost::unordered_flat_set<FiveTuple, TupleHash> own_flows_;
+  // Flows that go to the nameserver, by their source: what arrives there does not say for whom it was meant.
+  boost::unordered_flat_map<FiveTuple, FlowRef, TupleHash> askers_;
   // UDP sockets that are gone and had more flows than one slice ends.
   struct Closing {
     SocketGone gone;

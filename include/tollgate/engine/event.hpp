@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -15,6 +16,7 @@
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/policy/policy.hpp"
 #include "tollgate/process/process.hpp"
+#include "tollgate/wire/dns.hpp"
 
 namespace tollgate {
 
@@ -159,6 +161,24 @@ struct OwnFlow {
   bool open = true;
 };
 
+// Somebody asks the daemon's nameserver for a name; Effects::name_refusal says whether that is refused.
+// `from` is the question's flow as it arrives there: its source tells whose it is. Views need to live for the
+// call only.
+struct NameAsked {
+  FiveTuple from;
+  std::string_view domain;  // canonical
+  DnsType type = DnsType::a;
+};
+// The nameserver has the answer, and asks whether the asker may have it. If so flows to those addresses are
+// known by that name.
+struct NameAnswered {
+  NameAsked question;
+  std::span<const std::string> aliases;  // the names that it stands for, canonical
+  std::span<const IpAddress> addresses;
+  std::span<const std::uint8_t> query;  // DNS messages
+  std::span<const std::uint8_t> answer;
+};
+
 // The daemon is about to end: whatever waits gets its verdict now.
 struct Stopping {};
 
@@ -167,6 +187,6 @@ struct TimePassed {};
 
 using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, TcpClosing, NamesCopied, ProcessFound,
                            FlowProbed, ResyncBegan, ConntrackSeen, ResyncEnded, PolicyReplaced, AnswerGiven,
-                           FlowsRevoked, FlowsKilled, BroadcastAddresses, OwnFlow, Stopping, TimePassed>;
+                           FlowsRevoked, FlowsKilled, BroadcastAddresses, OwnFlow, NameAsked, NameAnswered, Stopping, TimePassed>;
 
 }  // namespace tollgate

@@ -65,6 +65,9 @@ class Observer {
   void on_copy(const Packet& packet, bool whole, ProgramKey program, Time now);
   // What is known of a flow; null when nothing is. Good until the flow's next packet.
   const Observed* find(FlowId flow) const;
+  // A question to the daemon's own nameserver, and its answer: two messages between these ends.
+  void on_answered(const Endpoints& asker, std::span<const std::uint8_t> query,
+                   std::span<const std::uint8_t> answer, ProgramKey program, Time now);
   // A flow is gone. Until then it is kept: there are at most as many here as there are flows.
   void forget(FlowId flow);
 

@@ -35,6 +35,12 @@ struct Evidence {
   NameSource domain_source = NameSource::dns;  // of a known domain
   // Asked again about a flow that had a verdict before.
   bool reauthorize = false;
+  // Before or after resolving: a question for `domain`, or for a name that it stands for, and no flow yet
+  // (Policy::match_name). Nothing is known of protocol, ports and interface then, of the destination only
+  // what `addressed` says.
+  Stage at = Stage::link;
+  std::uint16_t query_type = 0;  // IANA's number
+  bool addressed = true;         // the destination's address is one that was answered
 };
 
 }  // namespace tollgate

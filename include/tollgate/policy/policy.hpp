@@ -101,6 +101,10 @@ class Policy {
   // First match wins; a rule that waits for evidence hides those below it. Never allocates, never
   // throws.
   virtual FirstMatch match(const Evidence& seen) const = 0;
+  // Whether a question for a name, or one of the names and addresses that answer it, is refused (`seen.at`):
+  // yes and the rule, or no. A rule refuses it that would refuse whatever the asker could do with the answer:
+  // it speaks of names (after resolving: or of addresses), and none above it might let some of that pass.
+  virtual FirstMatch match_name(const Evidence& seen) const = 0;
   // Whether both policies decide every flow of this direction and family alike and by the same rules
   // (names count, files and lines do not). May say no where a careful look would say yes.
   virtual bool same_layer(const Policy& other, Direction direction, Family family) const = 0;

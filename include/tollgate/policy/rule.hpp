@@ -75,6 +75,11 @@ struct FieldMatch {
   friend bool operator==(const FieldMatch&, const FieldMatch&) = default;
 };
 
+// The stages of a question for a name; the others are a flow's.
+constexpr bool is_of_names(Stage stage) {
+  return stage == Stage::before_resolving || stage == Stage::after_resolving;
+}
+
 // One [[rule]], checked. Every field that is given must match; within a field any value will do.
 struct Rule {
   std::string name;  // as written, or "FILE:LINE" when it has none
@@ -99,6 +104,11 @@ struct Rule {
   FieldMatch<std::uint32_t> groups;                         // gids
   std::array<FieldMatch<std::string>, kProcessFields> who;  // globs, by ProcessField
   std::optional<bool> reauthorize;
+  // Types of questions for names (IANA's numbers); empty: any. Given, the rule is for questions only.
+  std::vector<std::uint16_t> query_types;
+  // The only stage at which it is tried: before_resolving or after_resolving (questions, no flows), or link
+  // (flows, no questions).
+  std::optional<Stage> pinned;
   std::optional<Time> expires;  // from then on it is none
   Verdict verdict = Verdict::accept;
   // peers = "any": what it accepts authorizes the local socket, whoever the peer is.
@@ -106,6 +116,8 @@ struct Rule {
   // The earliest stage at which everything the rule speaks of can be known: communication when it
   // names neither protocol, port, source nor interface, else link.
   Stage stage = Stage::link;
+  // For questions alone: no flow meets it.
+  bool for_names() const { return pinned && is_of_names(*pinned); }
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 

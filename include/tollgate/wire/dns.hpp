@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 
 #include "tollgate/base/ip.hpp"
 #include "tollgate/base/reader.hpp"
@@ -31,6 +33,11 @@ enum class DnsType : std::uint16_t {
   https = 65,
   any = 255,
 };
+
+// "A", "AAAA", "HTTPS", …; "TYPE65280" (RFC 3597 §5) for those that have no name here.
+std::string to_string(DnsType type);
+// The inverse, in any case of letters.
+std::optional<DnsType> parse_dns_type(std::string_view text);
 
 inline constexpr unsigned kMaxDnsQuestions = 16;
 inline constexpr unsigned kMaxDnsRecords = 1024;  // of one message, all sections
