@@ -88,7 +88,8 @@ PolicyPointer policy_or_refuse(Page& page, const std::string& path, const Policy
 
 PolicyFeatures all_features() {
   PolicyFeatures features;
-  features.reroute_arriving = features.forward = features.nameserver = features.tunnel = true;
+  features.reroute_arriving = features.forward = features.nameserver = features.tunnel = features.questions =
+      true;
   return features;
 }
 

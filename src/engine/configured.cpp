@@ -34,6 +34,7 @@ PolicyFeatures policy_features(const Config& config) {
   features.reroute_arriving = config.reroute_arriving;
   features.forward = config.forward;
   features.nameserver = config.nameserver.configured();
+  features.questions = config.resolver.enabled;
   features.tunnel = config.tunnel.configured();
   return features;
 }

@@ -202,7 +202,8 @@ class RuleReader {
   // A question for a name knows less than a flow, and has other things done to it.
   void check_question() {
     const std::string stage{to_string(*rule_.pinned)};
-    if (!features_.nameserver) table_.error("a rule for questions needs [nameserver] in tollgate.toml");
+    if (!features_.questions)
+      table_.error("a rule for questions needs [nameserver] enabled = true in tollgate.toml");
     if (!rule_.directions.contains(Direction::outbound))
       table_.take("direction")->error("questions for names are outbound");
     if (is_reroute(rule_.verdict)) table_.take("verdict")->error("a question for a name cannot be rerouted");

@@ -4,12 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "nameserver.hpp"
 #include "scene.hpp"
 
 // The world's DNS, for tests of the daemon's nameserver.
 namespace tollgate::test {
 
-inline const Addresses kLoopback{"127.0.0.1", "::1"};
 // Documentation addresses (RFC 5737, RFC 3849): routed to the peer, where nobody has them.
 inline const Addresses kNobody{"192.0.2.53", "2001:db8::53"};
 inline constexpr std::uint16_t kOwnPort = 5300;
@@ -59,7 +59,9 @@ class AuthoritativeServer {
     std::string text =
         "$ORIGIN example.org.\n$TTL 300\n"
         "@ SOA ns hostmaster 1 3600 600 86400 300\n@ NS ns\nns A 10.77.0.2\n"
-        "www A 192.0.2.80\nwww AAAA 2001:db8::80\nalias CNAME www\n*.many A 192.0.2.90\n";
+        "www A 192.0.2.80\nwww AAAA 2001:db8::80\nalias CNAME www\n*.many A 192.0.2.90\n"
+        "router A 192.168.1.1\nnas.home A 192.168.1.2\nindirect CNAME x.ads\nx.ads A 192.0.2.81\n"
+        "listed A 203.0.113.5\n";
     for (int i = 0; i < 20; ++i) text += "long TXT \"" + std::to_string(i) + std::string(220, 'x') + "\"\n";
     return text;
   }

@@ -187,6 +187,7 @@ struct TimePassed {};
 
 using Event = std::variant<PacketQueued, ConntrackChanged, SocketGone, TcpClosing, NamesCopied, ProcessFound,
                            FlowProbed, ResyncBegan, ConntrackSeen, ResyncEnded, PolicyReplaced, AnswerGiven,
-                           FlowsRevoked, FlowsKilled, BroadcastAddresses, OwnFlow, NameAsked, NameAnswered, Stopping, TimePassed>;
+                           FlowsRevoked, FlowsKilled, BroadcastAddresses, OwnFlow, NameAsked, NameAnswered,
+                           Stopping, TimePassed>;
 
 }  // namespace tollgate

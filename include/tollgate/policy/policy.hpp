@@ -69,6 +69,7 @@ struct PolicyFeatures {
   bool forward = false;           // forward rules decide anything at all
   bool nameserver = false;        // [nameserver] is configured
   bool tunnel = false;            // [tunnel] is configured
+  bool questions = false;         // [nameserver] is enabled: questions for names are decided
 };
 
 class Policy;

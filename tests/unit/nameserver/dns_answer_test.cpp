@@ -168,6 +168,25 @@ TEST_CASE("an answer without records says why") {
             .size() == 12 + query.question.size());
 }
 
+TEST_CASE("a refusal: no such name, no such address, or no answer, and why") {
+  const DnsQuery query = with_edns(query_for("ads.test"));
+  const auto opt_of = [](const Bytes& answer) { return std::string{answer.begin(), answer.end()}; };
+  const Bytes nothing = refused_answer(query, RefusedNames::nxdomain, "rule \"ads\"");
+  CHECK((flags(nothing) & 0xf) == 3);
+  CHECK(opt_of(nothing).find(std::string{"\0\17rule \"ads\"", 12}) != std::string::npos);  // 15: Blocked
+  CHECK((flags(refused_answer(query, RefusedNames::refused, "x")) & 0xf) == 5);
+  const Read zero = read(refused_answer(query, RefusedNames::zero, "x"));
+  REQUIRE(zero.records.size() == 2);
+  CHECK(zero.records[0].name.text() == "ads.test");
+  CHECK(zero.records[0].addresses[0].to_string() == "0.0.0.0");
+  const Read zero6 = read(refused_answer(query_for("ads.test", DnsType::aaaa), RefusedNames::zero, "x"));
+  REQUIRE(zero6.records.size() == 1);
+  CHECK(zero6.records[0].addresses[0].to_string() == "::");
+  const Bytes text = refused_answer(query_for("ads.test", kText), RefusedNames::zero, "x");
+  CHECK(read(text).records.empty());
+  CHECK((flags(text) & 0xf) == 0);
+}
+
 TEST_CASE("an rcode past 15 goes by EDNS") {
   const Bytes answer = empty_answer(with_edns(query_for("x")), {DnsRcode::bad_version});
   CHECK((flags(answer) & 0xf) == 0);

@@ -49,10 +49,10 @@ TEST_CASE("the example with a nameserver loads, configuration and policy") {
     sources.files[name] = text_of(std::string{"policy.d/"} + name);
   }
   PolicyFeatures features;
-  features.nameserver = config->nameserver.configured();
+  features.nameserver = features.questions = config->resolver.enabled;
   const auto policy = load_policy("10-names.toml", features, sources);
   if (!policy) FAIL(policy.error().front().to_string());
-  CHECK((*policy)->rules().size() == 3);
+  CHECK((*policy)->rules().size() == 6);
 }
 
 }  // namespace

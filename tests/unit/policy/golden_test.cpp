@@ -34,7 +34,7 @@ MemorySources sources_in(const fs::path& folder) {
 PolicyFeatures features_of(const std::string& text) {
   const std::string line = text.starts_with("# features:") ? text.substr(0, text.find('\n')) : std::string{};
   const auto has = [&](const char* word) { return line.find(word) != std::string::npos; };
-  return {has("reroute_arriving"), has("forward"), has("nameserver"), has("tunnel")};
+  return {has("reroute_arriving"), has("forward"), has("nameserver"), has("tunnel"), has("questions")};
 }
 
 std::string diagnosed(const std::string& path, MemorySources& sources) {
