@@ -7,6 +7,7 @@
 #include <span>
 #include <stdexcept>
 
+#include "tollgate/base/seeded_hash.hpp"
 #include "tollgate/names/domain.hpp"
 
 namespace tollgate {
@@ -23,15 +24,15 @@ std::uint64_t mixed(std::uint64_t hash) {
 }  // namespace
 
 template <class OnSuffix>
-void DomainSet::each_suffix(std::string_view domain, OnSuffix&& on_suffix) {
-  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a (draft-eastlake-fnv), backwards
+void DomainSet::each_suffix(std::string_view domain, OnSuffix&& on_suffix) const {
+  std::uint64_t hash = seed_;  // then FNV-1a (draft-eastlake-fnv), backwards
   for (std::size_t at = domain.size(); at-- > 0;) {
     hash = (hash ^ static_cast<unsigned char>(domain[at])) * 0x100000001b3;
     if (at == 0 || domain[at - 1] == '.') on_suffix(domain.substr(at), mixed(hash));
   }
 }
 
-std::uint64_t DomainSet::hash_of(std::string_view domain) {
+std::uint64_t DomainSet::hash_of(std::string_view domain) const {
   std::uint64_t whole = 0;
   each_suffix(domain, [&](std::string_view, std::uint64_t hash) { whole = hash; });
   return whole;
@@ -114,6 +115,7 @@ DomainSet DomainSet::Builder::build() && {
   DomainSet set;
   if (names_ == 0) return set;
   set.text_ = std::move(text_);
+  set.seed_ = SeededHash{names_}.add(std::span<const std::uint8_t>{set.text_}).value();
   set.places_.assign(names_ + names_ / 2 + 1, kNone);
   set.fingerprints_.assign(set.places_.size(), 0);
   // What is named twice is left out: the others move up, so that the text has no gaps.
@@ -122,7 +124,7 @@ DomainSet DomainSet::Builder::build() && {
     const auto begin = set.text_.begin() + static_cast<std::ptrdiff_t>(from);
     const std::size_t length = kHead + begin[1];
     const std::string_view name = set.name_at(static_cast<std::uint32_t>(from));
-    const std::uint64_t hash = hash_of(name);
+    const std::uint64_t hash = set.hash_of(name);
     if (const std::uint32_t before = set.find(name, hash); before != kNone) {
       set.text_[before] = static_cast<std::uint8_t>(set.text_[before] | *begin);
     } else {

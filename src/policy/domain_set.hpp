@@ -29,8 +29,8 @@ class DomainSet {
   // Calls on_suffix(suffix, hash) with every suffix that begins a label, the shortest first. The hash is
   // made from the end, so that one pass over the name gives them all.
   template <class OnSuffix>
-  static void each_suffix(std::string_view domain, OnSuffix&& on_suffix);
-  static std::uint64_t hash_of(std::string_view domain);
+  void each_suffix(std::string_view domain, OnSuffix&& on_suffix) const;
+  std::uint64_t hash_of(std::string_view domain) const;
   // 1 to 255, for 0 is a place that is free.
   static std::uint8_t fingerprint_of(std::uint64_t hash);
 
@@ -46,6 +46,9 @@ class DomainSet {
   std::vector<std::uint8_t> fingerprints_;  // of the hashes: most of what is not there ends here
   std::vector<std::uint32_t> places_;       // in text_; two thirds of them are used
   std::size_t size_ = 0;
+  // Of all that was put in: who writes a list cannot choose names that meet in the table, for with each name
+  // the seed is another.
+  std::uint64_t seed_ = 0;
 };
 
 class DomainSet::Builder {
