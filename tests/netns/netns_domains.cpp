@@ -42,11 +42,8 @@ void check_talk(const NetworkNamespace& from, const Addresses& to, int expected)
   }
 }
 
-// Its packets come up, whatever the kernel tells of flows that it carries.
-const std::string kDns = rule("dns", "accept", "port = 53");
-
 std::string listed(const std::string& verdict) {
-  return accepting_defaults() + kDns + "[list.ads]\ndomains = \"ads.txt\"\n" +
+  return accepting_defaults() + "[list.ads]\ndomains = \"ads.txt\"\n" +
          rule("ads", verdict,
               "direction = \"outbound\"\nport = " + std::to_string(kPort) + "\ndomain = \"@ads\"");
 }
@@ -81,8 +78,7 @@ TEST_CASE("a rule is written readable and matched canonical; what is registered 
   TOLLGATE_NEEDS("dnsmasq", "dig");
   const std::string port = "direction = \"outbound\"\nport = " + std::to_string(kPort) + '\n';
   Scene scene{
-      {accepting_defaults() + kDns +
-       rule("books", "permanent-block", port + "domain = \"*.BÜCHER.example\"") +
+      {accepting_defaults() + rule("books", "permanent-block", port + "domain = \"*.BÜCHER.example\"") +
        rule("good", "permanent-block", port + "registrable_domain = \"good.test\"\nname_source = \"dns\"")}};
   const Process server = names_server(scene.net.peer);
   resolve(scene.net.host, "www.xn--bcher-kva.example");
@@ -134,7 +130,7 @@ TEST_CASE("a list of names that changes on disk cuts what it names by then, and 
 TEST_CASE("after a restart no name is known: a policy says what becomes of such connections") {
   TOLLGATE_NEEDS("dnsmasq", "dig");
   const std::string strict = "[default]\noutbound = \"permanent-block\"\ninbound = \"permanent-accept\"\n" +
-                             kDns +
+                             rule("dns", "permanent-accept", "port = 53") +
                              rule("good", "permanent-accept", "domain = [\"good.test\", \"*.good.test\"]");
   const std::string keeping =
       strict + rule("of the daemon before", "permanent-accept", "domain = \"unknown\"\nreauthorize = true");
