@@ -130,6 +130,26 @@ TEST_CASE("who asks a stub on loopback is known where eBPF sees it") {
   CHECK(meant(world, kClosed + 1) == (seen ? "mine.test dns" : "theirs.test dns"));
 }
 
+TEST_CASE("a gateway knows for whom the connections of those behind it are meant") {
+  TOLLGATE_NEEDS("dnsmasq", "dig");
+  const Topology net{Machines::three};
+  const Process server = nameserver(net.peer, kPeer, 53, answers("test", kPeer));
+  const DaemonUnderTest daemon{
+      net.host, {accepting_defaults() + "forward = \"permanent-accept\"\n", "forward = true\n"}};
+  for (const char* how : {"+notcp", "+tcp"}) {
+    const auto port = static_cast<std::uint16_t>(kClosed + (how[1] == 't' ? 1 : 0));
+    const std::string name = std::string{"behind"} + (how + 1) + ".test";
+    in(*net.inner, [&] {
+      CHECK(run({"dig", "@" + kPeer.v4, "+short", "+time=20", how, name}).output == kPeer.v4 + "\n");
+      talk(Transport::tcp, {kPeer.v4, port}, {});
+    });
+    const FlowEntry flow = daemon.flow_to(port);
+    CHECK(flow.direction == "forward");
+    CHECK(flow.domain == name);
+    CHECK(flow.domain_source == "dns");
+  }
+}
+
 TEST_CASE("what nobody asked for names nothing") {
   TOLLGATE_NEEDS("dnsmasq");
   const World world;
