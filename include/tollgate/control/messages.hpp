@@ -86,7 +86,7 @@ struct Status {
     std::uint64_t evicted = 0;  // names that went to make room
   } names;
   std::map<std::string, std::uint64_t> nameserver;  // what it was asked, by what came of it; empty: disabled
-  std::map<std::string, std::uint64_t> errors;  // what went wrong and was survived, by name
+  std::map<std::string, std::uint64_t> errors;      // what went wrong and was survived, by name
 };
 
 // Whose a flow is. Texts are "" where there is nothing to tell.
