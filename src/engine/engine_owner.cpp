@@ -55,8 +55,10 @@ void Engine::on(const NamesCopied& copied, Time now, Effects&) {
 
 // What waited for it goes on: the decision, and what the log was to say.
 void Engine::own(FlowIndex index, FlowOwner owner, Time now, Effects& effects) {
+  // A hash that comes later finds the name as it is.
+  const bool fresh = owners_.at(index).state != FlowOwner::State::known;
   owners_.set(index, std::move(owner));
-  observer_.on_owner(flows_.at(index), program_of(index), now);
+  if (fresh) observer_.on_owner(flows_.at(index), program_of(index), now);
   if (pending_.waits(index)) {
     const Decision decision = decide_again(evidence(index), now);
     if (const Decided* decided = std::get_if<Decided>(&decision)) release(index, *decided, now, effects);
