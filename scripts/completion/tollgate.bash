@@ -37,7 +37,7 @@ _tollgate() {
       case $command in
         '') words='status flows revoke kill rule reload check explain ruleset replay version --socket --version --help' ;;
         status | reload) words='--json --help' ;;
-        flows) words='--json --watch --protocol --direction --verdict --state --rule --address --port --destination --user --pid --process --script --unit --cgroup --container --app --by --help' ;;
+        flows) words='--json --watch --holders --protocol --direction --verdict --state --rule --address --port --destination --user --pid --process --script --unit --cgroup --container --app --by --help' ;;
         revoke | kill) words='--json --all --protocol --direction --verdict --state --rule --address --port --destination --user --pid --process --script --unit --cgroup --container --app --help' ;;
         rule)
           case $subcommand in

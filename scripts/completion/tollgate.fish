@@ -28,6 +28,7 @@ complete -c tollgate -n "__fish_seen_subcommand_from explain replay" -l policy -
 complete -c tollgate -n "__fish_seen_subcommand_from check replay" -F
 
 complete -c tollgate -n "__fish_seen_subcommand_from flows" -l watch -d "Go on with every change"
+complete -c tollgate -n "__fish_seen_subcommand_from flows" -l holders -d "All programs that hold the socket"
 complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill explain" -l protocol -x -a "tcp udp icmp icmpv6 sctp dccp udplite igmp gre esp"
 complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill explain" -l direction -x -a "outbound inbound forward"
 complete -c tollgate -n "__fish_seen_subcommand_from flows revoke kill explain" -l port -x

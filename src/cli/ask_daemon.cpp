@@ -69,7 +69,7 @@ void watch_flows(Client& client, const boost::json::object& parameters, bool jso
 
 void list_flows(Client& client, const boost::json::object& parameters, const Invocation& asked, Page& page) {
   const std::unique_ptr<FlowList> list =
-      asked.by ? output(asked.json).flows_by(page, *asked.by) : output(asked.json).flows(page);
+      asked.by ? output(asked.json).flows_by(page, *asked.by) : output(asked.json).flows(page, asked.holders);
   client.stream("io.tollgate.ListFlows", parameters, [&](const boost::json::object& reply) {
     list->add(understood(flow_from_json(member(reply, "flow"))));
   });
@@ -140,7 +140,10 @@ int run_status(const Invocation& asked, Page& page) {
 
 int run_flows(const Invocation& asked, Page& page) {
   if (asked.by && asked.watch) throw Failure{Exit::usage, "--by and --watch do not go together"};
-  const boost::json::object parameters{{"filter", to_json(filter(asked))}};
+  if (asked.holders && (asked.by || asked.watch))
+    throw Failure{Exit::usage, "--holders does not go together with --by and --watch"};
+  boost::json::object parameters{{"filter", to_json(filter(asked))}};
+  if (asked.holders) parameters["holders"] = true;
   Client client{asked.socket};
   if (asked.watch) {
     watch_flows(client, parameters, asked.json, page);

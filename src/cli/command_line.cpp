@@ -80,9 +80,16 @@ void selection_options(CLI::App& command, Invocation& asked) {
   who_options(command, asked);
 }
 
+void flow_ids(CLI::App& command, Invocation& asked) {
+  command.add_option("FLOW", asked.ids, "Flows by their ID, as `flows` shows it")->type_name("");
+}
+
 void flows_options(CLI::App& command, Invocation& asked) {
   selection_options(command, asked);
+  flow_ids(command, asked);
   command.add_flag("--watch", asked.watch, "Go on with every change, one a line");
+  command.add_flag("--holders", asked.holders,
+                   "All programs that hold the flow's socket, not only its owner");
   command.add_option("--by", asked.by, "Counted by process, unit or container")
       ->check(CLI::IsMember({"process", "unit", "container"}))
       ->type_name("WORD");
@@ -91,7 +98,7 @@ void flows_options(CLI::App& command, Invocation& asked) {
 void action_options(CLI::App& command, Invocation& asked) {
   selection_options(command, asked);
   command.add_flag("--all", asked.all, "Every flow");
-  command.add_option("FLOW", asked.ids, "Flows by their ID, as `flows` shows it")->type_name("");
+  flow_ids(command, asked);
 }
 
 void rule_add_options(CLI::App& command, Invocation& asked) {

@@ -38,7 +38,7 @@ class LinesOfFlows final : public FlowList {
   Page& page_;
 };
 
-std::unique_ptr<FlowList> flows(Page& page) { return std::make_unique<ArrayOfFlows>(page); }
+std::unique_ptr<FlowList> flows(Page& page, bool) { return std::make_unique<ArrayOfFlows>(page); }
 
 std::unique_ptr<FlowList> flows_by(Page& page, const std::string& what) {
   return std::make_unique<CountedFlows>(what, [&page, what](const std::vector<FlowGroup>& groups) {

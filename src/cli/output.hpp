@@ -34,7 +34,8 @@ struct CheckResult {
 // All that commands say, once for people and once for programs.
 struct Output {
   void (*status)(Page& page, const Status& status);
-  std::unique_ptr<FlowList> (*flows)(Page& page);
+  // `holders`: with all who hold their sockets.
+  std::unique_ptr<FlowList> (*flows)(Page& page, bool holders);
   // Counted by "process", "unit" or "container".
   std::unique_ptr<FlowList> (*flows_by)(Page& page, const std::string& what);
   void (*change)(Page& page, const FlowEvent& event);

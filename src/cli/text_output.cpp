@@ -166,16 +166,36 @@ std::string rule_and_history(const FlowEntry& flow) {
   return text;
 }
 
+// "systemd[1], web[4711] and 3 more"
+std::string held_by(const FlowEntry& flow) {
+  if (!flow.holders) return "?";
+  std::string text;
+  for (const HolderEntry& holder : *flow.holders) {
+    const std::string& name = holder.path.empty() ? holder.name : holder.path;
+    text += (text.empty() ? "" : ", ") + name + "[" + number(holder.pid) + "]";
+  }
+  if (flow.holders_omitted != 0) text += " and " + number(flow.holders_omitted) + " more";
+  if (flow.holders_hidden) return text.empty() ? "?" : text + ", perhaps others";
+  return text.empty() ? "nobody" : text;
+}
+
+// What a table of flows has beside what all have.
+struct FlowColumns {
+  bool traffic = false;  // of a capture: what was said, by nobody known
+  bool holders = false;
+};
+
 class TableOfFlows final : public FlowList {
  public:
-  TableOfFlows(Page& page, bool traffic) : page_{page}, traffic_{traffic}, table_{page, columns(traffic)} {}
+  TableOfFlows(Page& page, FlowColumns shown) : page_{page}, shown_{shown}, table_{page, columns(shown)} {}
 
   void add(const FlowEntry& flow) override {
     std::vector<Cell> cells{{number(flow.id)},   {flow.state},     {verdict(flow), colour_of(verdict(flow))},
                             {flow.direction},    {flow.protocol},  {source(flow)},
                             {destination(flow)}, {flow.interface}, {flow.uid ? number(*flow.uid) : ""}};
-    if (!traffic_) cells.push_back({program(flow)});
-    if (traffic_) {
+    if (!shown_.traffic) cells.push_back({program(flow)});
+    if (shown_.holders) cells.push_back({held_by(flow)});
+    if (shown_.traffic) {
       cells.push_back({readable_domain(flow.domain.value_or(""))});
       cells.push_back({flow.protocol_seen.value_or("")});
       cells.push_back({number(flow.packets)});
@@ -194,7 +214,7 @@ class TableOfFlows final : public FlowList {
   }
 
  private:
-  static std::vector<Column> columns(bool traffic) {
+  static std::vector<Column> columns(const FlowColumns& shown) {
     std::vector<Column> columns{{"ID", true},
                                 {"STATE"},
                                 {"VERDICT"},
@@ -204,8 +224,9 @@ class TableOfFlows final : public FlowList {
                                 {"DESTINATION", false, true},
                                 {"INTERFACE"},
                                 {"UID", true}};
-    if (!traffic) columns.push_back({"PROGRAM", false, true});  // a capture knows none
-    if (traffic) {
+    if (!shown.traffic) columns.push_back({"PROGRAM", false, true});
+    if (shown.holders) columns.push_back({"HELD BY"});
+    if (shown.traffic) {
       columns.push_back({"DOMAIN", false, true});
       columns.push_back({"SPEAKS"});
       columns.push_back({"PACKETS", true});
@@ -216,7 +237,7 @@ class TableOfFlows final : public FlowList {
   }
 
   Page& page_;
-  bool traffic_;
+  FlowColumns shown_;
   Table table_;
   bool any_ = false;
 };
@@ -240,8 +261,12 @@ std::unique_ptr<FlowList> flows_by(Page& page, const std::string& what) {
   });
 }
 
-std::unique_ptr<FlowList> flows(Page& page) { return std::make_unique<TableOfFlows>(page, false); }
-std::unique_ptr<FlowList> replayed(Page& page) { return std::make_unique<TableOfFlows>(page, true); }
+std::unique_ptr<FlowList> flows(Page& page, bool holders) {
+  return std::make_unique<TableOfFlows>(page, FlowColumns{.holders = holders});
+}
+std::unique_ptr<FlowList> replayed(Page& page) {
+  return std::make_unique<TableOfFlows>(page, FlowColumns{.traffic = true});
+}
 
 void change(Page& page, const FlowEvent& event) {
   const FlowEntry& flow = event.flow;

@@ -146,6 +146,16 @@ FlowEntry describe(const Engine& engine, const FlowChanged& change) {
   return describe(engine, change.flow, change.owner, &change.observed);
 }
 
+void describe(const std::vector<SocketHolder>& holders, bool whole, FlowEntry& entry) {
+  std::vector<HolderEntry>& listed = entry.holders.emplace();
+  for (const SocketHolder& holder : holders) {
+    if (listed.size() == kMostHolders) break;
+    listed.push_back({holder.process.pid, holder.name, holder.path});
+  }
+  entry.holders_omitted = holders.size() - listed.size();
+  entry.holders_hidden = !whole;
+}
+
 Explanation explain(const Policy& policy, const ExplainRequest& request) {
   const std::optional<Process> process = asked_process(request);
   const Evidence seen = evidence(request, process);

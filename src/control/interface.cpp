@@ -47,6 +47,18 @@ Routed with_filter(const boost::json::object& parameters) {
 }
 
 // What changes flows names them: no filter at all means every flow only where that is said.
+Routed list_request(const boost::json::object& parameters) {
+  boost::json::object rest = parameters;
+  const boost::json::value* holders = parameters.if_contains("holders");
+  if (holders != nullptr && !holders->is_null() && !holders->is_bool())
+    return invalid_parameter("holders: not true or false");
+  const bool wanted = holders != nullptr && holders->is_bool() && holders->get_bool();
+  rest.erase("holders");
+  Routed request = with_filter<request::ListFlows>(rest);
+  if (request) std::get<request::ListFlows>(*request).holders = wanted;
+  return request;
+}
+
 template <class WithFilter>
 Routed with_selection(const boost::json::object& parameters) {
   boost::json::object rest = parameters;
@@ -127,7 +139,7 @@ constexpr std::array<Method, 12> kMethods{{
     {kServiceInterface, "GetInfo", Access::own_flows, false, &without_parameters<request::GetInfo>},
     {kServiceInterface, "GetInterfaceDescription", Access::own_flows, false, &description_request},
     {kInterface, "Status", Access::everything, false, &without_parameters<request::Status>},
-    {kInterface, "ListFlows", Access::own_flows, true, &with_filter<request::ListFlows>},
+    {kInterface, "ListFlows", Access::own_flows, true, &list_request},
     {kInterface, "WatchFlows", Access::own_flows, true, &with_filter<request::WatchFlows>},
     {kInterface, "Reload", Access::everything, false, &without_parameters<request::Reload>},
     {kInterface, "Explain", Access::everything, false, &explain_request},
@@ -163,7 +175,12 @@ Routed route(const VarlinkCall& call, Access access) {
     return error_reply(varlink_error::permission_denied);
   }
   if (method->more && !call.more) return error_reply(varlink_error::expected_more);
-  return method->read(call.parameters);
+  Routed request = method->read(call.parameters);
+  // Who holds a socket may be somebody else, and to find out makes work.
+  const auto* const list = request ? std::get_if<request::ListFlows>(&*request) : nullptr;
+  if (list != nullptr && list->holders && access != Access::everything)
+    return error_reply(varlink_error::permission_denied);
+  return request;
 }
 
 VarlinkReply error_reply(const char* error, boost::json::object parameters) {

@@ -182,6 +182,14 @@ type Process (
   source: string
 )
 
+# One of those that hold a connection's socket.
+type Holder (
+  pid: int,
+  # Of the process and of its program; empty when they are not known.
+  name: string,
+  path: string
+)
+
 # One connection, named in the direction of its first packet.
 type Flow (
   id: int,
@@ -202,6 +210,12 @@ type Flow (
   process: ?Process,
   # Why there is no process; empty while it is looked for.
   process_unknown: string,
+  # All who hold its socket now (fork, a passed descriptor, socket activation), the eldest first; at most 64, the
+  # others counted. None when they were not asked for, and when it has no socket on this machine.
+  holders: ?[]Holder,
+  holders_omitted: int,
+  # Some processes may not be looked at: others may hold it too.
+  holders_hidden: bool,
   # accept, block, drop, permanent-accept, permanent-block, permanent-drop, reroute-nameserver or
   # reroute-tunnel; none while the first decision is pending.
   verdict: ?string,
@@ -331,7 +345,11 @@ method Status() -> (
 )
 
 # The flows, one a reply; a single reply without a flow when there is none. Needs "more".
-method ListFlows(filter: ?Filter) -> (flow: ?Flow)
+method ListFlows(
+  filter: ?Filter,
+  # Every process is looked at once for who holds their sockets.
+  holders: ?bool
+) -> (flow: ?Flow)
 
 # The present flows (present), one a reply, then one reply without a flow (listed), then every
 # change, until the caller closes the connection. A flow's change may come before its being listed:

@@ -133,6 +133,13 @@ void members(Visitor& visit, Like<ProcessEntry> auto& process) {
 }
 
 template <class Visitor>
+void members(Visitor& visit, Like<HolderEntry> auto& holder) {
+  visit("pid", holder.pid);
+  visit("name", holder.name);
+  visit("path", holder.path);
+}
+
+template <class Visitor>
 void members(Visitor& visit, Like<FlowEntry> auto& flow) {
   visit("id", flow.id);
   visit("protocol", flow.protocol);
@@ -148,6 +155,9 @@ void members(Visitor& visit, Like<FlowEntry> auto& flow) {
   visit("uid", flow.uid);
   visit("process", flow.process);
   visit("process_unknown", flow.process_unknown);
+  visit("holders", flow.holders);
+  visit.defaulted("holders_omitted", flow.holders_omitted);
+  visit.defaulted("holders_hidden", flow.holders_hidden);
   visit("verdict", flow.verdict);
   visit("rule", flow.rule);
   visit("stage", flow.stage);

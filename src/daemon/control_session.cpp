@@ -111,9 +111,17 @@ void ControlSession::answer(const request::Status&) {
 }
 
 void ControlSession::answer(const request::ListFlows& asked) {
-  kind_ = Kind::list;
   filter_ = asked.filter;
   next_flow_ = 0;
+  kind_ = asked.holders ? Kind::wait : Kind::list;
+  if (!asked.holders) return;
+  server_->service_.take_census([self = weak_from_this()](const CensusPointer& census) {
+    const auto session = self.lock();
+    if (!session || session->server_ == nullptr) return;
+    session->census_ = census;
+    session->kind_ = Kind::list;
+    session->work_soon();
+  });
 }
 
 void ControlSession::answer(const request::WatchFlows& asked) {
@@ -170,6 +178,10 @@ ControlService::Done ControlSession::when_done(std::function<VarlinkReply()> rep
 void ControlSession::answer_later(VarlinkReply reply) {
   kind_ = Kind::none;
   send(std::move(reply));
+  work_soon();
+}
+
+void ControlSession::work_soon() {
   boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
     if (self->server_ != nullptr) self->work();
   });
@@ -237,21 +249,27 @@ void ControlSession::stream() {
 
 void ControlSession::stream_flows() {
   if (!next_flow_) return;
-  next_flow_ = server_->service_.flows(*next_flow_, kFlowsPerTurn, [this](const FlowEntry& flow) {
-    if (!shows(flow)) return;
-    if (watches()) {
-      send({to_json(FlowEvent{"present", flow}).as_object(), true, ""});
-    } else {
-      send_held(true);
-      held_ = VarlinkReply{{{"flow", to_json(flow)}}, false, ""};
-    }
-  });
+  next_flow_ = server_->service_.flows(
+      *next_flow_, kFlowsPerTurn, [this](const FlowRef& where, const FlowEntry& flow) {
+        if (!shows(flow)) return;
+        if (watches()) {
+          send({to_json(FlowEvent{"present", flow}).as_object(), true, ""});
+        } else {
+          send_held(true);
+          held_ = VarlinkReply{{{"flow", to_json(with_holders(where, flow))}}, false, ""};
+        }
+      });
   if (next_flow_) return;
   if (watches()) {
     send({{{"change", "listed"}, {"flow", nullptr}}, true, ""});
   } else {
     end_stream();
   }
+}
+
+FlowEntry ControlSession::with_holders(const FlowRef& where, FlowEntry flow) const {
+  if (census_) server_->service_.add_holders(*census_, where, flow);
+  return flow;
 }
 
 void ControlSession::stream_rules() {
@@ -276,6 +294,7 @@ void ControlSession::end_stream() {
   }
   kind_ = Kind::none;
   policy_.reset();
+  census_.reset();
 }
 
 // Not everybody may know of everybody's connections.

@@ -42,6 +42,7 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
   void read();
   void received(std::size_t bytes);
   void work();
+  void work_soon();
   bool answer_next();
   void answer(const VarlinkCall& call);
   void answer(const request::GetInfo&);
@@ -61,6 +62,7 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
   bool makes_replies() const;
   void stream();
   void stream_flows();
+  FlowEntry with_holders(const FlowRef& where, FlowEntry flow) const;
   void stream_rules();
   void begin_action(ControlService::Action action, const FlowFilter& filter);
   void go_on_acting();
@@ -91,6 +93,7 @@ class ControlSession : public std::enable_shared_from_this<ControlSession> {
 
   Kind kind_ = Kind::none;
   FlowFilter filter_;
+  CensusPointer census_;                    // of a list that tells who holds the flows' sockets
   std::optional<std::uint32_t> next_flow_;  // where the walk goes on; none: it is done
   ControlService::Action action_ = ControlService::Action::revoke;
   ActionCounts acted_;

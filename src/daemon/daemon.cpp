@@ -107,6 +107,7 @@ void Daemon::open_attribution() {
   for (const std::string& problem : attribution_->problems()) {
     log_.message(LogLevel::notice, "whose flows are is looked for without " + problem);
   }
+  holders_.emplace(loop_, *attribution_);
 }
 
 void Daemon::open_kernel() {

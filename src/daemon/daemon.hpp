@@ -14,6 +14,7 @@
 #include "clock.hpp"
 #include "control_server.hpp"
 #include "gate.hpp"
+#include "holder_finder.hpp"
 #include "linux/attribution.hpp"
 #include "linux/huge_pages.hpp"
 #include "linux/interfaces.hpp"
@@ -51,8 +52,9 @@ class Daemon final : public ControlService {
   int run();
 
   Status status() override;
-  std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit,
-                                     const std::function<void(const FlowEntry&)>& each) override;
+  std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit, const EachFlow& each) override;
+  void take_census(std::function<void(const CensusPointer&)> done) override;
+  void add_holders(const SocketCensus& census, const FlowRef& where, FlowEntry& flow) override;
   Acted act(Action action, const FlowFilter& filter, std::uint32_t from, std::uint32_t limit) override;
   PolicyPointer policy() override;
   std::optional<std::uint64_t> hits(const PolicyPointer& policy, std::uint32_t rule) override;
@@ -107,6 +109,7 @@ class Daemon final : public ControlService {
   std::optional<NameCopies> names_;
   std::optional<SocketDiag> sockets_;
   std::unique_ptr<Attribution> attribution_;
+  std::optional<HolderFinder> holders_;  // as long as there is an attribution
   std::unique_ptr<Gate> gate_;
   std::unique_ptr<Nameserver> nameserver_;  // while it is enabled
   std::unique_ptr<LivePolicy> live_policy_;

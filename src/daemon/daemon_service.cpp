@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the control socket asks of the daemon.
+#include <boost/asio/post.hpp>
+#include <utility>
+
 #include "daemon.hpp"
 #include "tollgate/control/flow_entry.hpp"
 
@@ -150,10 +153,23 @@ Status Daemon::status() {
   return status;
 }
 
-std::optional<std::uint32_t> Daemon::flows(std::uint32_t from, std::uint32_t limit,
-                                           const std::function<void(const FlowEntry&)>& each) {
-  return engine_.flows().scan(from, limit,
-                              [&](FlowIndex index, const Flow&) { each(describe(engine_, index)); });
+std::optional<std::uint32_t> Daemon::flows(std::uint32_t from, std::uint32_t limit, const EachFlow& each) {
+  return engine_.flows().scan(from, limit, [&](FlowIndex index, const Flow& flow) {
+    each({index, flow.id}, describe(engine_, index));
+  });
+}
+
+void Daemon::take_census(std::function<void(const CensusPointer&)> done) {
+  if (holders_) return holders_->take_census(std::move(done));
+  boost::asio::post(loop_, [done = std::move(done)] { done(nullptr); });
+}
+
+void Daemon::add_holders(const SocketCensus& census, const FlowRef& where, FlowEntry& flow) {
+  const FlowIndex index = engine_.flows().find(where);
+  if (!attribution_ || index == kNoFlow) return;
+  const Flow& known = engine_.flows().at(index);
+  if (const auto holders = attribution_->holders(census, known.tuple, known.direction))
+    describe(*holders, census.whole(), flow);
 }
 
 // The engine says which flows it took back or cut, the kernel what came of it: it does both before they

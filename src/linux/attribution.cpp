@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "proc_census.hpp"
 #include "proc_reader.hpp"
 #include "process_image.hpp"
 #include "process_readings.hpp"
@@ -45,6 +46,11 @@ class Attributor final : public Attribution {
   int events_fd() const override { return events_ ? events_->fd() : -1; }
   int images_fd() const override { return owners_ ? owners_->fd() : -1; }
   void receive() override;
+  SocketCensus take_census() const override {
+    return owners_ && owners_->can_take_census() ? owners_->take_census() : census_of_proc();
+  }
+  std::optional<std::vector<SocketHolder>> holders(const SocketCensus& census, const FiveTuple& tuple,
+                                                   Direction direction) override;
   AttributionNeeds needs() const override {
     return {owners_ != nullptr && !maps_are_open_to_all(), !owners_};
   }
@@ -313,6 +319,23 @@ Attribution::Left Attributor::turn(const std::function<void(Ticket, const Attrib
     searched_.erase(searched);
     done(ticket, pid ? by_holder(*pid, inode) : not_found(NoProcess::no_holder));
   });
+}
+
+std::optional<std::vector<SocketHolder>> Attributor::holders(const SocketCensus& census,
+                                                             const FiveTuple& tuple, Direction direction) {
+  if (direction == Direction::forward) return std::nullopt;
+  const std::optional<SocketEntry> socket =
+      socket_of(direction == Direction::inbound ? tuple.reversed() : tuple, direction);
+  if (!socket) return std::nullopt;
+  if (census.key() == SocketCensus::Key::inode) return census.holders(socket->inode);
+  receive();  // the programs that the census has met
+  std::vector<SocketHolder> holders = census.holders(socket->cookie);
+  for (SocketHolder& holder : holders) {
+    const ProcessPointer known = table_.find(holder.process);
+    holder.name = known ? known->name : process_name(holder.process.pid);
+    if (known) holder.path = known->path;
+  }
+  return holders;
 }
 
 }  // namespace

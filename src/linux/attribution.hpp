@@ -19,6 +19,7 @@
 #include "tollgate/flow/verdict.hpp"
 #include "tollgate/process/process.hpp"
 #include "tollgate/process/process_table.hpp"
+#include "tollgate/process/socket_census.hpp"
 
 namespace tollgate {
 
@@ -75,6 +76,14 @@ class Attribution {
   virtual int events_fd() const = 0;  // programs that begin
   virtual int images_fd() const = 0;  // programs that were seen
   virtual void receive() = 0;
+
+  // Who holds which sockets: goes past all processes, for another thread than ours, and beside anything else
+  // that is asked of us.
+  virtual SocketCensus take_census() const = 0;
+  // Who held the socket of the flow's local end, by that census; that of a connection that arrives is the one
+  // that listens until there is one of its own. nullopt: the flow has no socket here.
+  virtual std::optional<std::vector<SocketHolder>> holders(const SocketCensus& census, const FiveTuple& tuple,
+                                                           Direction direction) = 0;
 
   virtual AttributionNeeds needs() const = 0;
   virtual AttributionCounters counters() const = 0;

@@ -105,6 +105,11 @@ std::optional<ProcessId> process_id(std::uint32_t pid) {
   return ProcessId{pid, 0, stat->start};
 }
 
+std::string process_name(std::uint32_t pid) {
+  const std::optional<ProcStat> stat = ProcFolder{pid}.stat();
+  return stat ? stat->name : std::string{};
+}
+
 std::optional<Process> read_process(std::uint32_t pid, std::span<const std::string> interpreters) {
   const ProcFolder folder{pid};
   if (!folder.there()) return std::nullopt;

@@ -214,7 +214,14 @@ void SocketHolders::end_pass(const Done& done) {
 
 void SocketHolders::note(std::uint32_t pid, unsigned descriptor, std::uint64_t inode,
                          std::vector<std::pair<Ticket, std::uint32_t>>& answers) {
-  if (noted_.size() < kMostNoted) noted_.insert_or_assign(inode, Place{pid, descriptor});
+  // Of several holders the youngest, as of those that eBPF programs find: a service, rather than systemd
+  // which opened the socket for it. A pass comes by it first.
+  Place place{pid, descriptor, pass_};
+  if (const auto known = noted_.find(inode); known != noted_.end()) {
+    if (known->second.pass != pass_) known->second = place;
+  } else if (noted_.size() < kMostNoted) {
+    noted_.emplace(inode, place);
+  }
   const auto [first, last] = waiting_.equal_range(inode);
   if (first == last) return;
   for (auto one = first; one != last; ++one) answers.emplace_back(one->second.ticket, pid);

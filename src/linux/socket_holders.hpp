@@ -75,6 +75,7 @@ class SocketHolders {
   struct Place {
     std::uint32_t pid = 0;
     unsigned descriptor = 0;
+    std::uint64_t pass = 0;  // in which it was noted
   };
   bool searching() const { return looks_around_ || !waiting_.empty(); }
   using Recents = std::list<Recent>;

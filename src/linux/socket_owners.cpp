@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "netlink_socket.hpp"
+#include "process_image.hpp"
 #include "spare_memory.hpp"
 
 // The object that clang made of bpf/owner.bpf.c (owner_object.S).
@@ -96,6 +97,23 @@ bool is_iterator(const bpf_program* program) {
   return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
 }
 
+constexpr const char* kCensus = "tollgate_census";
+
+// One iteration, to its end: what the program writes. The errno; 0 when all went well.
+int read_iterator(const bpf_link* link, const std::function<void(const tollgate_holding&)>& each) {
+  const FileDescriptor iteration{bpf_iter_create(bpf_link__fd(link))};
+  if (!iteration.valid()) return errno;
+  std::array<tollgate_holding, 512> part{};
+  for (;;) {
+    const ssize_t size = ::read(iteration.get(), part.data(), sizeof part);
+    // It has gone past a million descriptors without having anything to say (kernel/bpf/bpf_iter.c).
+    if (size < 0 && errno == EAGAIN) continue;
+    if (size < 0) return errno;
+    if (size == 0) return 0;
+    for (std::size_t i = 0; i < static_cast<std::size_t>(size) / sizeof part[0]; ++i) each(part[i]);
+  }
+}
+
 template <class Function>
 void for_each_program(bpf_object* object, Function&& function) {
   bpf_program* program = nullptr;
@@ -112,6 +130,8 @@ class LoadedOwners final : public SocketOwners {
   void receive(const std::function<void(const tollgate_image&)>& each) override;
   int fd() const override { return ring_buffer__epoll_fd(ring_.get()); }
   void forget(const tollgate_process_key& process) override { bpf_map_delete_elem(told_.get(), &process); }
+  SocketCensus take_census() const override;
+  bool can_take_census() const override { return census_ != nullptr; }
   SocketOwnersCounters counters() const override;
 
  private:
@@ -119,7 +139,8 @@ class LoadedOwners final : public SocketOwners {
   bool load_once(int& error);
   void attach(bpf_program* program);
   void attach_second_choice(bpf_program* program);
-  void look_at_open_sockets(bpf_program* program);
+  void attach_iterator(bpf_program* program);
+  void look_at_open_sockets();
   void refuse(const std::string& name, int error);
   bool runs(std::string_view name) const;
   Result<FileDescriptor, std::string> map(const char* name) const;
@@ -134,6 +155,8 @@ class LoadedOwners final : public SocketOwners {
   Ring ring_{nullptr, &ring_buffer__free};
   std::vector<BpfProgram> programs_;
   const std::function<void(const tollgate_image&)>* each_ = nullptr;
+  Link look_around_{nullptr, &bpf_link__destroy};  // until it has looked
+  Link census_{nullptr, &bpf_link__destroy};
   bool sees_closing_ = false;  // tollgate_release runs
 };
 
@@ -217,15 +240,18 @@ void LoadedOwners::attach_second_choice(bpf_program* program) {
   std::erase_if(programs_, [&](const BpfProgram& one) { return one.name == name_of(program); });
 }
 
+void LoadedOwners::attach_iterator(bpf_program* program) {
+  Link& link = name_of(program) == kCensus ? census_ : look_around_;
+  link.reset(bpf_program__attach_iter(program, nullptr));
+  if (!link) refuse(name_of(program), errno);
+}
+
 // The iterator runs when it is read, and prints nothing.
-void LoadedOwners::look_at_open_sockets(bpf_program* program) {
-  const Link link{bpf_program__attach_iter(program, nullptr), &bpf_link__destroy};
-  if (!link) return refuse(name_of(program), errno);
-  const FileDescriptor iteration{bpf_iter_create(bpf_link__fd(link.get()))};
-  std::array<char, 64> nothing{};
-  if (!iteration.valid() || ::read(iteration.get(), nothing.data(), nothing.size()) < 0) {
-    refuse(name_of(program), errno);
-  }
+void LoadedOwners::look_at_open_sockets() {
+  if (!look_around_) return;
+  if (const int error = read_iterator(look_around_.get(), [](const tollgate_holding&) {}))
+    refuse("tollgate_holders", error);
+  look_around_.reset();
 }
 
 std::optional<std::string> LoadedOwners::start() {
@@ -236,12 +262,11 @@ std::optional<std::string> LoadedOwners::start() {
   if (auto problem = load()) return problem;
   if (auto problem = keep_maps()) return problem;
   // First those that see what happens from now on: nothing is used unseen in between.
-  bpf_program* iterator = nullptr;
   bpf_program* second_choice = nullptr;
   for_each_program(object_.get(), [&](bpf_program* program) {
     if (bpf_program__fd(program) < 0) return;
     if (is_iterator(program)) {
-      iterator = program;
+      attach_iterator(program);
     } else if (is_second_choice(program)) {
       second_choice = program;
     } else {
@@ -251,7 +276,7 @@ std::optional<std::string> LoadedOwners::start() {
   if (second_choice != nullptr) attach_second_choice(second_choice);
   sees_closing_ = runs("tollgate_release");
   if (links_.empty()) return "the kernel refuses every program: " + programs_.front().problem;
-  if (iterator != nullptr) look_at_open_sockets(iterator);
+  look_at_open_sockets();
   object_.reset();  // links and maps are what keeps the programs
   return std::nullopt;
 }
@@ -300,6 +325,16 @@ void LoadedOwners::receive(const std::function<void(const tollgate_image&)>& eac
   each_ = &each;
   ring_buffer__consume(ring_.get());
   each_ = nullptr;
+}
+
+SocketCensus LoadedOwners::take_census() const {
+  SocketCensus census{SocketCensus::Key::cookie};
+  const auto each = [&](const tollgate_holding& holding) {
+    census.add(holding.cookie, process_id_of(holding.process));
+  };
+  if (!census_ || read_iterator(census_.get(), each) != 0) census.not_whole();
+  census.finish();
+  return census;
 }
 
 SocketOwnersCounters LoadedOwners::counters() const {

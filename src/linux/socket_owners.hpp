@@ -11,6 +11,7 @@
 #include "linux/bpf/owner.h"
 #include "tollgate/base/result.hpp"
 #include "tollgate/flow/five_tuple.hpp"
+#include "tollgate/process/socket_census.hpp"
 
 namespace tollgate {
 
@@ -52,6 +53,11 @@ class SocketOwners {
   virtual int fd() const = 0;
   // That program will be told of again when it is met again.
   virtual void forget(const tollgate_process_key& process) = 0;
+
+  // Who holds which socket now, by cookie; not whole where the kernel refuses. Goes past all descriptors of
+  // the machine: for another thread, while everything else here goes on. receive() then tells the programs.
+  virtual SocketCensus take_census() const = 0;
+  virtual bool can_take_census() const = 0;
 
   virtual SocketOwnersCounters counters() const = 0;
 };

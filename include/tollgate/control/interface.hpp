@@ -26,6 +26,7 @@ struct GetInterfaceDescription {
 struct Status {};
 struct ListFlows {
   FlowFilter filter;
+  bool holders = false;  // who holds their sockets has to be looked up
 };
 struct WatchFlows {
   FlowFilter filter;

@@ -102,6 +102,13 @@ struct ProcessEntry {
   std::string source;  // how it is known: "ebpf", "sock_diag+proc", "kernel", "netns", "tap"
 };
 
+// One of those that hold a flow's socket.
+struct HolderEntry {
+  std::uint32_t pid = 0;
+  std::string name, path;  // "" when not known
+};
+inline constexpr std::size_t kMostHolders = 64;  // that are listed of a flow
+
 // The texts of a ProcessEntry by field: the member that has it, null of `parent`, which has several.
 inline constexpr std::array<std::string ProcessEntry::*, kProcessFields> kEntryTexts = {
     &ProcessEntry::path,    &ProcessEntry::command, nullptr,
@@ -122,7 +129,12 @@ struct FlowEntry {
   std::string interface;  // "" when not known
   std::optional<std::uint32_t> uid;
   std::optional<ProcessEntry> process;
-  std::string process_unknown;         // why there is none; "" while it is looked for
+  std::string process_unknown;  // why there is none; "" while it is looked for
+  // Who holds its socket now; the eldest first, at most kMostHolders. None when nobody asked for them, and
+  // when the flow has no socket here (any more).
+  std::optional<std::vector<HolderEntry>> holders;
+  std::uint64_t holders_omitted = 0;   // past kMostHolders
+  bool holders_hidden = false;         // some processes may not be looked at: there may be others
   std::optional<std::string> verdict;  // none while the first decision is pending
   std::string rule;                    // "" when none decided
   std::string stage;

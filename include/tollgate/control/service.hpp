@@ -8,8 +8,10 @@
 
 #include "tollgate/base/diagnostic.hpp"
 #include "tollgate/control/messages.hpp"
+#include "tollgate/flow/flow.hpp"
 #include "tollgate/policy/added_rules.hpp"
 #include "tollgate/policy/policy.hpp"
+#include "tollgate/process/socket_census.hpp"
 
 namespace tollgate {
 
@@ -23,8 +25,14 @@ class ControlService {
   // on, calls `each` for the flows there, and returns the place to go on at; nullopt at the end. A
   // flow that stays is seen once, whatever comes and goes between two calls; one that comes or goes
   // meanwhile may be seen or not. So nobody holds a copy of the table, nor the loop for long.
+  using EachFlow = std::function<void(const FlowRef& where, const FlowEntry& flow)>;
   virtual std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit,
-                                             const std::function<void(const FlowEntry&)>& each) = 0;
+                                             const EachFlow& each) = 0;
+  // Who holds which sockets, looked at aside: `done` is called on the loop, once, later. Null where nobody
+  // looks for the owners of flows.
+  virtual void take_census(std::function<void(const CensusPointer&)> done) = 0;
+  // Adds who holds the flow's socket by that census.
+  virtual void add_holders(const SocketCensus& census, const FlowRef& where, FlowEntry& flow) = 0;
   // The one in force; never null.
   virtual PolicyPointer policy() = 0;
   // How often this rule of the policy decided; nullopt when the policy is not in force any more.

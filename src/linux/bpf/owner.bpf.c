@@ -25,12 +25,15 @@ char LICENSE[] SEC("license") = "GPL";
 
 // ---- Functions of the kernel ---------------------------------------------------------------------
 
-// Whoever accepts a connection owns it.
+// Whoever accepts a connection owns it, and uses the socket that listens: another has opened that one,
+// maybe (systemd.socket(5)), and the next connection is looked up by it.
 SEC("fexit/inet_accept")
 int BPF_PROG(tollgate_accept, struct socket* listening, struct socket* accepted) {
   struct sock* const sk = accepted->sk;
   if (!sk) return 0;
   use_socket(bpf_get_socket_cookie(sk), network_of(sk), is_kernels(sk));
+  struct sock* const listener = listening->sk;
+  if (listener) use_socket(bpf_get_socket_cookie(listener), network_of(listener), is_kernels(listener));
   return 0;
 }
 
@@ -234,12 +237,10 @@ int tollgate_tcp(struct bpf_sock_ops* ctx) {
   return 1;
 }
 
-// ---- What was there before -------------------------------------------------------------------------
+// ---- What is there ---------------------------------------------------------------------------------
 
-// Sockets that are open when the daemon starts. Of several holders the one that came last is the
-// most likely to use it: a service, rather than systemd which opened the socket for it.
-SEC("iter/task_file")
-int tollgate_holders(struct bpf_iter__task_file* ctx) {
+// The socket of IPv4 or IPv6 that a process holds by this descriptor; threads share their process's.
+static __always_inline struct sock* held_socket(struct bpf_iter__task_file* ctx) {
   struct task_struct* const task = ctx->task;
   struct file* const file = ctx->file;
   if (!task || !file || task->pid != task->tgid) return 0;
@@ -248,7 +249,22 @@ int tollgate_holders(struct bpf_iter__task_file* ctx) {
   struct sock* const sk = socket->sk;
   if (!sk) return 0;
   const __u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
-  if (family != AF_INET && family != AF_INET6) return 0;
+  return family == AF_INET || family == AF_INET6 ? sk : 0;
+}
+
+static __always_inline void tell_of_holder(struct bpf_iter__task_file* ctx) {
+  __u64 address = 0;  // as a number: that is what tell() takes
+  bpf_probe_read_kernel(&address, sizeof(address), &ctx->task);
+  tell(address, 0);
+}
+
+// Sockets that are open when the daemon starts. Of several holders the one that came last is the
+// most likely to use it: a service, rather than systemd which opened the socket for it.
+SEC("iter/task_file")
+int tollgate_holders(struct bpf_iter__task_file* ctx) {
+  struct sock* const sk = held_socket(ctx);
+  struct task_struct* const task = ctx->task;
+  if (!sk || !task) return 0;
   const __u64 cookie = bpf_get_socket_cookie(sk);
   struct tollgate_owner owner = {
       .process = key_of(task),
@@ -266,9 +282,22 @@ int tollgate_holders(struct bpf_iter__task_file* ctx) {
       owner.holders = known->holders;
     }
   }
-  __u64 address = 0;  // as a number: that is what tell() takes
-  bpf_probe_read_kernel(&address, sizeof(address), &ctx->task);
-  tell(address, 0);
+  tell_of_holder(ctx);
   put_owner(&owner);
+  return 0;
+}
+
+// Everybody who holds a socket, whenever somebody asks: read by another thread than the loop's.
+SEC("iter/task_file")
+int tollgate_census(struct bpf_iter__task_file* ctx) {
+  struct sock* const sk = held_socket(ctx);
+  struct task_struct* const task = ctx->task;
+  if (!sk || !task) return 0;
+  struct tollgate_holding holding = {
+      .process = key_of(task),
+      .cookie = bpf_get_socket_cookie(sk),
+  };
+  tell_of_holder(ctx);
+  bpf_seq_write(ctx->meta->seq, &holding, sizeof(holding));
   return 0;
 }

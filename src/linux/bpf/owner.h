@@ -80,6 +80,12 @@ struct tollgate_image {
   char slack[256];
 };
 
+// That a process holds a socket, as the census writes it (tollgate_census).
+struct tollgate_holding {
+  struct tollgate_process_key process;
+  __u64 cookie;
+};
+
 enum tollgate_bpf_counter {
   TOLLGATE_IMAGES_LOST,  // the ring was full
   TOLLGATE_OWNERS_LOST,  // a map refused

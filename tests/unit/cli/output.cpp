@@ -93,7 +93,7 @@ TEST_CASE("output: up for how long") {
 
 TEST_CASE("output: flows") {
   Printed printed;
-  const auto list = kTextOutput.flows(printed.page);
+  const auto list = kTextOutput.flows(printed.page, false);
   list->add(samples::flow());
   list->add(samples::pending_flow());
   list->finish();
@@ -105,17 +105,39 @@ TEST_CASE("output: flows") {
         "43  pending  -                 inbound    icmp      10.0.0.2       10.0.0.1 type 8 code 0\n");
 }
 
+TEST_CASE("output: flows and all who hold their sockets") {
+  Printed printed;
+  const auto list = kTextOutput.flows(printed.page, true);
+  FlowEntry flow = samples::flow();
+  list->add(flow);
+  flow.holders_hidden = false;
+  list->add(flow);
+  flow.holders->clear();
+  flow.holders_omitted = 0;
+  list->add(flow);
+  flow.holders.reset();
+  list->add(flow);
+  list->finish();
+  const std::string text = printed.out.str();
+  CHECK(text.find("PROGRAM      HELD BY") != std::string::npos);
+  CHECK(text.find("/opt/run.py  /usr/lib/systemd/systemd[1], run[7] and 2 more, perhaps others  web") !=
+        std::string::npos);
+  CHECK(text.find("run[7] and 2 more  ") != std::string::npos);
+  CHECK(text.find("/opt/run.py  nobody ") != std::string::npos);
+  CHECK(text.find("/opt/run.py  ? ") != std::string::npos);
+}
+
 TEST_CASE("output: no flows") {
   Printed text, json;
-  kTextOutput.flows(text.page)->finish();
+  kTextOutput.flows(text.page, false)->finish();
   CHECK(text.out.str() == "no flows\n");
-  kJsonOutput.flows(json.page)->finish();
+  kJsonOutput.flows(json.page, false)->finish();
   CHECK(json.out.str() == "[]\n");
 }
 
 TEST_CASE("output: flows as JSON are one array") {
   Printed printed;
-  const auto list = kJsonOutput.flows(printed.page);
+  const auto list = kJsonOutput.flows(printed.page, false);
   list->add(samples::flow());
   list->add(samples::pending_flow());
   list->finish();

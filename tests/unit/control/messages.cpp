@@ -45,7 +45,7 @@ TEST_CASE("a flow as JSON, word for word") {
       R"({"id":43,"protocol":"icmp","direction":"inbound","source":"10.0.0.2","source_port":0,)"
       R"("destination":"10.0.0.1","destination_port":0,"icmp_id":77,"icmp_type":8,"icmp_code":0,)"
       R"("interface":"","uid":null,"process":null,)"
-      R"("process_unknown":"no such socket any more","verdict":null,"rule":"","stage":"none","reason":"","cause":"","old_verdict":null,"state":"pending",)"
+      R"("process_unknown":"no such socket any more","holders":null,"holders_omitted":0,"holders_hidden":false,"verdict":null,"rule":"","stage":"none","reason":"","cause":"","old_verdict":null,"state":"pending",)"
       R"("adopted":false,"first_seen":1.700000002E9,"last_active":1.700000002E9,"generation":3,)"
       R"("packets":0,"bytes":0,"domain":null,"domain_source":null,"name_mismatch":false,"sni":null,)"
       R"("alpn":[],"protocol_seen":null,"encrypted":null})");

@@ -69,6 +69,9 @@ inline FlowEntry flow() {
   flow.interface = "eth0";
   flow.uid = 1000;
   flow.process = process();
+  flow.holders = {{1, "systemd", "/usr/lib/systemd/systemd"}, {7, "run", ""}};
+  flow.holders_omitted = 2;
+  flow.holders_hidden = true;
   flow.verdict = "permanent-accept";
   flow.rule = "web";
   flow.stage = "link";

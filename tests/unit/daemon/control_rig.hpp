@@ -17,6 +17,7 @@
 
 #include "daemon/control_server.hpp"
 #include "temporary_folder.hpp"
+#include "tollgate/control/flow_entry.hpp"
 #include "tollgate/control/varlink.hpp"
 
 // A control server on a socket in a directory of its own, a service made of vectors, and clients
@@ -79,17 +80,16 @@ class Service final : public ControlService {
     status.policy.generation = 5;
     return status;
   }
-  std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit,
-                                     const std::function<void(const FlowEntry&)>& each) override {
+  std::optional<std::uint32_t> flows(std::uint32_t from, std::uint32_t limit, const EachFlow& each) override {
     most_asked = std::max(most_asked, limit);
     std::uint32_t at = from;
-    for (; at < table.size() && at - from < limit; ++at) each(table[at]), ++shown;
+    for (; at < table.size() && at - from < limit; ++at) each({at, FlowId{table[at].id}}, table[at]), ++shown;
     if (at >= table.size()) return std::nullopt;
     return at;
   }
   Acted act(Action action, const FlowFilter& filter, std::uint32_t from, std::uint32_t limit) override {
     Acted acted;
-    acted.next = flows(from, limit, [&](const FlowEntry& flow) {
+    acted.next = flows(from, limit, [&](const FlowRef&, const FlowEntry& flow) {
       if (!filter.matches(flow)) return;
       (action == Action::kill ? killed : revoked).push_back(flow.id);
       ++acted.counts.matched;
@@ -115,6 +115,15 @@ class Service final : public ControlService {
     removed.push_back(name);
     done(reload_errors);
   }
+  // Everybody holds the socket whose cookie is the flow's id.
+  void take_census(std::function<void(const CensusPointer&)> done) override {
+    later_.push_back([done = std::move(done), census = census] { done(census); });
+    if (!slow) finish();
+  }
+  void add_holders(const SocketCensus& known, const FlowRef& where, FlowEntry& flow) override {
+    describe(known.holders(where.id.value), known.whole(), flow);
+  }
+  std::shared_ptr<SocketCensus> census = std::make_shared<SocketCensus>(SocketCensus::Key::cookie);
   // What was put off is done.
   void finish() {
     for (const auto& one : std::exchange(later_, {})) one();

@@ -170,6 +170,26 @@ TEST_CASE("control: flows are listed one a reply, the last without continues") {
   CHECK_FALSE(one.continues);
 }
 
+TEST_CASE("control: who holds the flows' sockets is told when it is asked for, once it is known") {
+  Rig rig;
+  rig.service.table = {flow(1), flow(2)};
+  for (std::uint32_t pid = 1; pid <= kMostHolders + 3; ++pid) rig.service.census->add(2, {pid, 0, pid});
+  rig.service.census->finish();
+  rig.service.slow = true;
+  Client client{rig.path};
+  client.call(R"({"method":"io.tollgate.ListFlows","more":true,"parameters":{"holders":true}})");
+  client.call(R"({"method":"io.tollgate.ListFlows","more":true,"parameters":{"holders":false}})");
+  CHECK_FALSE(client.reply(rig.loop));
+  rig.service.finish();
+  const auto first = client.reply(rig.loop), second = client.reply(rig.loop);
+  REQUIRE(second);
+  CHECK(first->parameters.at("flow").at("holders").as_array().empty());
+  CHECK(second->parameters.at("flow").at("holders").as_array().size() == kMostHolders);
+  CHECK(second->parameters.at("flow").at("holders").as_array().front().at("pid") == 1);
+  CHECK(second->parameters.at("flow").at("holders_omitted") == 3);
+  CHECK(client.reply(rig.loop)->parameters.at("flow").at("holders").is_null());
+}
+
 TEST_CASE("control: a big list waits for a slow reader instead of piling up") {
   Rig rig;
   for (std::uint64_t id = 1; id <= 20'000; ++id) rig.service.table.push_back(flow(id));

@@ -17,6 +17,8 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "held_socket.hpp"
+#include "linux/process_image.hpp"
 #include "linux/socket_owners.hpp"
 #include "netns.hpp"
 
@@ -137,7 +139,7 @@ TEST_CASE("every eBPF program runs, or says why not") {
   // TCP is seen by the functions of the kernel, or, where one of those is not to be had, by sockops.
   const bool by_functions = runs(*all, "tollgate_tcp_connect") && runs(*all, "tollgate_tcp_listen");
   CHECK(names.contains("tollgate_tcp") != by_functions);
-  CHECK(names.size() == (by_functions ? 16 : 17));
+  CHECK(names.size() == (by_functions ? 17 : 18));
   // These hang on interfaces that every kernel since 5.15 with cgroup-bpf has.
   for (const char* name : {"tollgate_create", "tollgate_bind4", "tollgate_bind6", "tollgate_connect4",
                            "tollgate_connect6", "tollgate_datagram4", "tollgate_datagram6"}) {
@@ -283,4 +285,27 @@ TEST_CASE("sockets that were open before the programs were loaded have their hol
     CHECK(image.parent.pid == static_cast<std::uint32_t>(::getppid()));
   });
   CHECK(found);
+}
+
+TEST_CASE("all who hold a socket are known by a look at every process") {
+  SocketOwners* const all = owners();
+  if (all == nullptr) return;
+  if (!all->can_take_census()) {
+    WARN("SKIPPED: no iterator on this kernel");
+    return;
+  }
+  HeldSocket socket;
+  const SocketCensus census = all->take_census();
+  CHECK(census.whole());
+  const auto both = census.holders(socket.cookie());
+  REQUIRE(both.size() == 2);
+  CHECK(both[0].process.pid == static_cast<std::uint32_t>(::getpid()));
+  CHECK(both[1].process.pid == socket.child());
+  bool told = false;
+  all->receive([&](const tollgate_image& image) {
+    if (process_id_of(image.process) == both[1].process) told = true;
+  });
+  CHECK(told);
+  socket.let_go();
+  CHECK(all->take_census().holders(socket.cookie()).size() == 1);
 }
