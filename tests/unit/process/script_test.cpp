@@ -28,6 +28,29 @@ TEST_CASE("modules, archives and classes") {
   CHECK(script("/usr/bin/java", {"java", "-cp", "a.jar", "org.a.Main"}) == "class org.a.Main");
 }
 
+TEST_CASE("letters that stand together, and values that stand with them") {
+  CHECK(script("/usr/bin/bash", {"bash", "-euo", "pipefail", "go.sh"}) == "/home/a/go.sh");
+  CHECK(script("/usr/bin/bash", {"bash", "-eoc", "pipefail", "curl x"}).empty());
+  CHECK(script("/usr/bin/bash", {"bash", "+x", "-O", "extglob", "go.sh"}) == "/home/a/go.sh");
+  CHECK(script("/usr/bin/python3", {"python3", "-Wignore", "-Im", "pip", "install"}) == "module pip");
+  CHECK(script("/usr/bin/python3", {"python3", "-mhttp.server", "8000"}) == "module http.server");
+  CHECK(script("/usr/bin/python3", {"python3", "-Ic", "print()", "x"}).empty());
+  CHECK(script("/usr/bin/perl", {"perl", "-lane", "print", "x"}).empty());
+  CHECK(script("/usr/bin/perl", {"perl", "-i.orig", "-Mvalue", "x.pl"}) == "/home/a/x.pl");
+  CHECK(script("/usr/bin/node", {"node", "-pe", "1"}).empty());
+  CHECK(script("/usr/bin/ruby", {"ruby", "-rsocket", "-I", "lib", "x.rb"}) == "/home/a/x.rb");
+  CHECK(script("/usr/bin/php", {"php", "-dmemory_limit=1G", "-S", "[::]:80", "-t", "web", "r.php"}) ==
+        "/home/a/r.php");
+  CHECK(script("/usr/bin/php", {"php", "-f", "a.php"}) == "/home/a/a.php");
+  CHECK(script("/usr/bin/Rscript", {"Rscript", "-e", "1"}).empty());
+}
+
+TEST_CASE("words before the script") {
+  CHECK(script("/usr/bin/deno", {"deno", "run", "--allow-net", "app.ts"}) == "/home/a/app.ts");
+  CHECK(script("/usr/bin/deno", {"deno", "eval", "1"}).empty());
+  CHECK(script("/usr/bin/bun", {"bun", "run", "app.ts"}) == "/home/a/app.ts");
+}
+
 TEST_CASE("what is no script") {
   CHECK(script("/usr/bin/python3", {"python3", "-c", "import os"}).empty());
   CHECK(script("/usr/bin/bash", {"bash", "-ec", "true"}).empty());
