@@ -225,8 +225,6 @@ std::optional<Process> Attributor::read_holder(std::uint32_t pid, std::uint64_t 
   if (!before) return std::nullopt;
   std::optional<Process> read = read_process(pid, interpreters_);
   if (!read || read->id != *before || !holders_.still_holds(pid, inode)) return std::nullopt;
-  // One that is about to end has descriptors for a moment after its program is gone.
-  if (read->path.empty() && read->command.empty()) return std::nullopt;
   return read;
 }
 

@@ -135,6 +135,8 @@ std::optional<Process> read_process(std::uint32_t pid, std::span<const std::stri
   // A process that has ended shows empty files; one that still runs has shown its own.
   const std::optional<ProcStat> afterwards = folder.stat();
   if (!afterwards || afterwards->state == 'Z' || afterwards->state == 'X') return std::nullopt;
+  // One that is about to end keeps its descriptors for a moment after its memory and its names are gone.
+  if (afterwards->exiting && (process.path.empty() || process.command.empty())) return std::nullopt;
   return process;
 }
 

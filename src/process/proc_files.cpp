@@ -9,7 +9,8 @@
 namespace tollgate {
 namespace {
 
-// linux/sched.h: PF_KTHREAD, PF_FORKNOEXEC
+// linux/sched.h: PF_EXITING, PF_KTHREAD, PF_FORKNOEXEC
+constexpr std::uint32_t kExiting = 0x00000004;
 constexpr std::uint32_t kKernelThread = 0x00200000;
 constexpr std::uint32_t kForkedOnly = 0x00000040;
 
@@ -80,6 +81,7 @@ std::optional<ProcStat> parse_proc_stat(std::string_view text) {
     if (field == kFlags) {
       stat.kernel = (static_cast<std::uint64_t>(value) & kKernelThread) != 0;
       stat.executed = (static_cast<std::uint64_t>(value) & kForkedOnly) == 0;
+      stat.exiting = (static_cast<std::uint64_t>(value) & kExiting) != 0;
     }
   }
   if (!take_number(rest, stat.start)) return std::nullopt;

@@ -25,6 +25,7 @@ struct ProcStat {
   std::uint64_t start = 0;   // clock ticks since boot
   bool kernel = false;       // a thread of the kernel (PF_KTHREAD, linux/sched.h)
   bool executed = false;     // it has called exec since it was forked (no PF_FORKNOEXEC)
+  bool exiting = false;      // it is about to end (PF_EXITING): its memory goes, then its descriptors
   friend bool operator==(const ProcStat&, const ProcStat&) = default;
 };
 std::optional<ProcStat> parse_proc_stat(std::string_view text);

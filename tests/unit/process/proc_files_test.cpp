@@ -30,6 +30,14 @@ TEST_CASE("stat: a process that has executed a program is not just forked") {
   CHECK(executed->executed);
 }
 
+TEST_CASE("stat: a process that is about to end") {
+  const auto runs = parse_proc_stat("7 (a) R 1 7 7 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 99 0");
+  const auto ends = parse_proc_stat("7 (a) R 1 7 7 0 -1 4194308 0 0 0 0 0 0 0 0 20 0 1 0 99 0");
+  REQUIRE((runs && ends));
+  CHECK_FALSE(runs->exiting);
+  CHECK(ends->exiting);
+}
+
 TEST_CASE("stat: a thread of the kernel") {
   const auto stat = parse_proc_stat("2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 1 0");
   REQUIRE(stat);
