@@ -103,7 +103,10 @@ std::string owners(const Status::Attribution& attribution) {
          number(static_cast<std::uint64_t>(runs)) + " of " + number(attribution.programs.size()) +
          " eBPF programs run" +
          (attribution.lost == 0 ? ""
-                                : "; " + number(attribution.lost) + " not told of by eBPF for want of room");
+                                : "; " + number(attribution.lost) + " not told of by eBPF for want of room") +
+         (counts(attribution.forgotten) == "none"
+              ? ""
+              : "; forgotten by eBPF for want of room: " + counts(attribution.forgotten));
 }
 
 std::string names(const Status::Names& names) {

@@ -122,7 +122,9 @@ type Attribution (
   # That are known.
   processes: int,
   # That eBPF could not tell of, for want of room.
-  lost: int
+  lost: int,
+  # What its tables have forgotten to make room, at least: sockets, tuples, programs.
+  forgotten: [string]int
 )
 
 # What is known of names.

@@ -72,6 +72,7 @@ void members(Visitor& visit, Like<Status::Attribution> auto& attribution) {
   visit("not_found", attribution.not_found);
   visit("processes", attribution.processes);
   visit("lost", attribution.lost);
+  visit.defaulted("forgotten", attribution.forgotten);
 }
 
 template <class Visitor>

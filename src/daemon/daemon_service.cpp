@@ -117,7 +117,11 @@ Status Daemon::status() {
     status.attribution.found = by_name(sum(found.found, forwarded.found));
     status.attribution.not_found = by_name(sum(found.not_found, forwarded.not_found));
     status.attribution.processes = attribution_->processes();
-    status.attribution.lost = attribution_->lost().images_lost + attribution_->lost().owners_lost;
+    const SocketOwnersCounters lost = attribution_->lost();
+    status.attribution.lost = lost.images_lost + lost.owners_lost;
+    status.attribution.forgotten = {{"sockets", lost.sockets_forgotten},
+                                    {"tuples", lost.tuples_forgotten},
+                                    {"programs", lost.programs_forgotten}};
   }
   const Observer& observer = engine_.observer();
   const NameWatchCounters names = gate_->names();

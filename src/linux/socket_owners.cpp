@@ -129,7 +129,9 @@ class LoadedOwners final : public SocketOwners {
   std::optional<tollgate_owner> by_cookie(std::uint64_t cookie) const override;
   void receive(const std::function<void(const tollgate_image&)>& each) override;
   int fd() const override { return ring_buffer__epoll_fd(ring_.get()); }
-  void forget(const tollgate_process_key& process) override { bpf_map_delete_elem(told_.get(), &process); }
+  void forget(const tollgate_process_key& process) override {
+    if (bpf_map_delete_elem(told_.get(), &process) == 0) ++programs_taken_out_;
+  }
   SocketCensus take_census() const override;
   bool can_take_census() const override { return census_ != nullptr; }
   SocketOwnersCounters counters() const override;
@@ -157,7 +159,8 @@ class LoadedOwners final : public SocketOwners {
   const std::function<void(const tollgate_image&)>* each_ = nullptr;
   Link look_around_{nullptr, &bpf_link__destroy};  // until it has looked
   Link census_{nullptr, &bpf_link__destroy};
-  bool sees_closing_ = false;  // tollgate_release runs
+  bool sees_closing_ = false;             // tollgate_release runs
+  std::uint64_t programs_taken_out_ = 0;  // of the map, by us
 };
 
 void LoadedOwners::refuse(const std::string& name, int error) {
@@ -340,7 +343,11 @@ SocketCensus LoadedOwners::take_census() const {
 SocketOwnersCounters LoadedOwners::counters() const {
   std::array<std::uint64_t, TOLLGATE_BPF_COUNTERS> values{};
   for (std::uint32_t i = 0; i < values.size(); ++i) bpf_map_lookup_elem(counters_.get(), &i, &values[i]);
-  return {values[TOLLGATE_IMAGES_LOST], values[TOLLGATE_OWNERS_LOST]};
+  const auto beyond = [](std::uint64_t added, std::uint64_t room) { return added > room ? added - room : 0; };
+  return {values[TOLLGATE_IMAGES_LOST], values[TOLLGATE_OWNERS_LOST],
+          beyond(values[TOLLGATE_OWNERS_ADDED], TOLLGATE_MOST_OWNERS),
+          beyond(values[TOLLGATE_FLOWS_ADDED], TOLLGATE_MOST_FLOWS),
+          beyond(values[TOLLGATE_PROGRAMS_ADDED], TOLLGATE_MOST_PROGRAMS + programs_taken_out_)};
 }
 
 }  // namespace

@@ -24,6 +24,9 @@ struct BpfProgram {
 struct SocketOwnersCounters {
   std::uint64_t images_lost = 0;  // the ring was full: /proc is asked instead
   std::uint64_t owners_lost = 0;  // a map refused
+  // That their maps have forgotten to make room, at least: the kernel does not count that, so it is what was
+  // added beyond what they hold. A map may begin up to 128 entries a processor before it is full.
+  std::uint64_t sockets_forgotten = 0, tuples_forgotten = 0, programs_forgotten = 0;
 };
 
 // Who uses which socket, as eBPF programs saw it in the very call (bpf/owner.bpf.c). They watch all

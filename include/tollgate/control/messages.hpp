@@ -72,6 +72,8 @@ struct Status {
     std::map<std::string, std::uint64_t> not_found;  // flows by why it is not
     std::uint64_t processes = 0;                     // that are known
     std::uint64_t lost = 0;                          // that eBPF could not tell of: no room
+    // What eBPF's tables have forgotten to make room, at least: "sockets", "tuples", "programs".
+    std::map<std::string, std::uint64_t> forgotten;
   } attribution;
   struct Names {
     bool dns = false;             // names.dns: copies of what the kernel carries come up

@@ -11,7 +11,7 @@
 // By socket cookie, of closed sockets too: the oldest go when it is full.
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 65536);
+  __uint(max_entries, TOLLGATE_MOST_OWNERS);
   __type(key, __u64);
   __type(value, struct tollgate_owner);
 } owners SEC(".maps");
@@ -19,7 +19,7 @@ struct {
 // By tuple, as long as there is room: a socket may be closed before its packet is looked at.
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 65536);
+  __uint(max_entries, TOLLGATE_MOST_FLOWS);
   __type(key, struct tollgate_flow_key);
   __type(value, struct tollgate_owner);
 } flows SEC(".maps");
@@ -31,7 +31,7 @@ struct {
 #define TOLD_WITHOUT_COMMAND ((__u64)1 << 63)
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
-  __uint(max_entries, 32768);
+  __uint(max_entries, TOLLGATE_MOST_PROGRAMS);
   __type(key, struct tollgate_process_key);
   __type(value, __u64);
 } told SEC(".maps");

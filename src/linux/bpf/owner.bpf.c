@@ -283,7 +283,7 @@ int tollgate_holders(struct bpf_iter__task_file* ctx) {
     }
   }
   tell_of_holder(ctx);
-  put_owner(&owner);
+  put_owner(&owner, known == 0);
   return 0;
 }
 

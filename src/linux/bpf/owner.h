@@ -11,6 +11,10 @@
 #define TOLLGATE_CGROUP_BYTES 512
 #define TOLLGATE_DIRECTORY_BYTES 256
 #define TOLLGATE_ANCESTORS 8  // that are captured with a process
+// Entries of the maps; past them the kernel forgets those that were not used for the longest time (LRU).
+#define TOLLGATE_MOST_OWNERS 65536
+#define TOLLGATE_MOST_FLOWS 65536
+#define TOLLGATE_MOST_PROGRAMS 32768
 
 // One program in one process: `exec` counts the process's exec calls, so that a process that turns
 // into another program is another one here.
@@ -89,5 +93,9 @@ struct tollgate_holding {
 enum tollgate_bpf_counter {
   TOLLGATE_IMAGES_LOST,  // the ring was full
   TOLLGATE_OWNERS_LOST,  // a map refused
+  // Entries that were new: what a map cannot hold of them it has forgotten.
+  TOLLGATE_OWNERS_ADDED,
+  TOLLGATE_FLOWS_ADDED,
+  TOLLGATE_PROGRAMS_ADDED,
   TOLLGATE_BPF_COUNTERS,
 };

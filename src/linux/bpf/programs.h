@@ -94,7 +94,7 @@ __noinline int tell(__u64 task_address, __u32 is_current) {
   // The daemon looks when it needs to know; it is only woken when the ring fills.
   const __u64 waiting = bpf_ringbuf_query(&images, BPF_RB_AVAIL_DATA);
   bpf_ringbuf_submit(image, waiting > RING_BYTES / 4 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
-  bpf_map_update_elem(&told, &key, &as_told, BPF_ANY);
+  if (bpf_map_update_elem(&told, &key, &as_told, BPF_ANY) == 0 && !known) count(TOLLGATE_PROGRAMS_ADDED);
   return 1;
 }
 

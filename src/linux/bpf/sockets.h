@@ -20,8 +20,13 @@ static __always_inline int same_process(const struct tollgate_process_key* a,
   return a->start == b->start && a->pid == b->pid && a->exec == b->exec;
 }
 
-static __always_inline void put_owner(const struct tollgate_owner* owner) {
-  if (bpf_map_update_elem(&owners, &owner->cookie, owner, BPF_ANY) != 0) count(TOLLGATE_OWNERS_LOST);
+static __always_inline void put_owner(const struct tollgate_owner* owner, int is_new) {
+  const long error = bpf_map_update_elem(&owners, &owner->cookie, owner, BPF_ANY);
+  if (error) {
+    count(TOLLGATE_OWNERS_LOST);
+  } else if (is_new) {
+    count(TOLLGATE_OWNERS_ADDED);
+  }
 }
 
 // Writes down that the current process uses the socket, and returns it. Most uses of a socket come from
@@ -41,13 +46,17 @@ static __always_inline struct tollgate_owner use_socket(__u64 cookie, __u64 netw
   }
   tell_with_ancestors(task);
   owner.kernel = kernel_socket || (BPF_CORE_READ(task, flags) & PF_KTHREAD) != 0;
-  put_owner(&owner);
+  put_owner(&owner, known == 0);
   return owner;
 }
 
 static __always_inline void put_flow(const struct tollgate_flow_key* key,
                                      const struct tollgate_owner* owner) {
-  if (bpf_map_update_elem(&flows, key, owner, BPF_ANY) != 0) count(TOLLGATE_OWNERS_LOST);
+  if (bpf_map_update_elem(&flows, key, owner, BPF_NOEXIST) == 0) {
+    count(TOLLGATE_FLOWS_ADDED);
+  } else if (bpf_map_update_elem(&flows, key, owner, BPF_ANY) != 0) {
+    count(TOLLGATE_OWNERS_LOST);
+  }
 }
 
 static __always_inline int is_kernels(struct sock* sk) {

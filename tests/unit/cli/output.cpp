@@ -48,7 +48,7 @@ TEST_CASE("output: status") {
       "log        70 records written, 7 suppressed\n"
       "owners     found by ebpf 5; not found: not found in time 1; 1 of 2 eBPF programs run; 2 not told of "
       "by "
-      "eBPF for want of room\n"
+      "eBPF for want of room; forgotten by eBPF for want of room: sockets 9\n"
       "           eBPF program tollgate_accept: Operation not permitted\n"
       "names      26 held; DNS: 21 questions, 22 answers, 23 not asked for, 24 malformed; 20 copies, lost 1 "
       "time; 27 went to make room\n"
@@ -72,7 +72,7 @@ TEST_CASE("output: status as JSON") {
       R"("malformed":{"truncated":0,"version":6},)"
       R"("reasons":{"rule":80},"log":{"written":70,"suppressed":7},)"
       R"("attribution":{"lookup":"auto","programs":{"tollgate_accept":"Operation not permitted","tollgate_tcp":""},)"
-      R"("found":{"ebpf":5},"not_found":{"not found in time":1},"processes":4,"lost":2},"names":{"dns":true,"copies":20,"lost":1,)"
+      R"("found":{"ebpf":5},"not_found":{"not found in time":1},"processes":4,"lost":2,"forgotten":{"sockets":9,"tuples":0}},"names":{"dns":true,"copies":20,"lost":1,)"
       R"("questions":21,"answers":22,"unasked":23,"malformed":24,"learned":25,"held":26,"evicted":27},)"
       R"("nameserver":{"answered":8,"queries":9},"errors":{"verdict":1}})"
       "\n");

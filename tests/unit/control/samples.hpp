@@ -27,7 +27,8 @@ inline Status status() {
                         {{"ebpf", 5}},
                         {{"not found in time", 1}},
                         4,
-                        2};
+                        2,
+                        {{"sockets", 9}, {"tuples", 0}}};
   status.names = {true, 20, 1, 21, 22, 23, 24, 25, 26, 27};
   status.nameserver = {{"queries", 9}, {"answered", 8}};
   status.errors = {{"verdict", 1}};

@@ -309,3 +309,29 @@ TEST_CASE("all who hold a socket are known by a look at every process") {
   socket.let_go();
   CHECK(all->take_census().holders(socket.cookie()).size() == 1);
 }
+
+TEST_CASE("what the maps have forgotten to make room is counted, and never too high") {
+  const auto own = SocketOwners::open();
+  if (!own) {
+    WARN("SKIPPED: " << own.error());
+    return;
+  }
+  CHECK((*own)->counters().sockets_forgotten == 0);
+  constexpr std::uint64_t kMore = 3'000;
+  std::vector<std::uint64_t> cookies;
+  for (std::uint64_t i = 0; i < TOLLGATE_MOST_OWNERS + kMore; ++i) {
+    const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    std::uint64_t cookie = 0;
+    socklen_t size = sizeof cookie;
+    REQUIRE(::getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0);
+    ::close(socket);
+    cookies.push_back(cookie);
+  }
+  const auto known = static_cast<std::uint64_t>(std::ranges::count_if(
+      cookies, [&](std::uint64_t cookie) { return (*own)->by_cookie(cookie).has_value(); }));
+  const std::uint64_t forgotten = (*own)->counters().sockets_forgotten;
+  CHECK(forgotten >= kMore);
+  // Beside ours there are those that others have opened.
+  CHECK(known <= TOLLGATE_MOST_OWNERS);
+  CHECK(forgotten <= cookies.size() - known + TOLLGATE_MOST_OWNERS / 4);
+}
