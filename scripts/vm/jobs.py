@@ -34,7 +34,7 @@ EVERYWHERE = (*VERDICTS, "netns_any_peer", "netns_daemon", "netns_harness", "net
               "vm_facts")
 # Whose connection it is. To load the eBPF programs takes the emulated machine a second at each start of the
 # daemon, longer than most test cases: the others start it without.
-OWNERS = ("netns_any_peer", "netns_holders", "netns_programs", "netns_rules", "netns_who")
+OWNERS = ("netns_any_peer", "netns_apps", "netns_holders", "netns_programs", "netns_rules", "netns_shared", "netns_who")
 WITHOUT_OWNERS = ("TOLLGATE_TEST_LOOKUP=off",)
 
 
