@@ -46,6 +46,13 @@ void add_ancestors(Process& process, const ProcessId& parent,
   }
 }
 
+// Whether /proc speaks of the program that was told of. btrfs and overlayfs show stat(2) other devices and
+// inodes than the kernel's own structures have: there the path has to do. `cut`: its beginning is missing.
+bool same_program(const Process& read, const Process& told, bool cut) {
+  if (read.id.start != told.id.start) return false;
+  return read.file == told.file || read.path == told.path || (cut && read.path.ends_with(told.path));
+}
+
 }  // namespace
 
 ProcessId process_id_of(const tollgate_process_key& key) {
@@ -76,7 +83,7 @@ Process process_of(const tollgate_image& image, std::span<const std::string> int
                         has(TOLLGATE_IMAGE_DIRECTORY_CUT) || !has(TOLLGATE_IMAGE_COMMAND);
   std::optional<Process> read;
   if (short_of && !has(TOLLGATE_IMAGE_KERNEL)) read = read_process(process.id.pid, interpreters);
-  if (read && read->id.start == process.id.start && read->file == process.file) {
+  if (read && same_program(*read, process, has(TOLLGATE_IMAGE_PATH_CUT))) {
     if (has(TOLLGATE_IMAGE_PATH_CUT)) process.path = read->path;
     if (has(TOLLGATE_IMAGE_DIRECTORY_CUT)) process.directory = read->directory;
     if (has(TOLLGATE_IMAGE_CGROUP_CUT)) process.cgroup = read->cgroup;

@@ -53,11 +53,13 @@ std::string sha256_of(int fd) {
   return hex(std::span{digest}.first(length));
 }
 
-// btrfs tells stat(2) of another device than the kernel's own structures, by which eBPF programs know it.
+// btrfs, and overlayfs of several file systems, tell stat(2) of another device than the kernel's own
+// structures, by which eBPF programs know it.
 bool same_file(int fd, const struct stat& about, const ProgramFile& file) {
   struct statfs system {};
   if (::fstatfs(fd, &system) != 0 || system.f_type == FUSE_SUPER_MAGIC) return false;
-  return about.st_ino == file.inode && (about.st_dev == file.device || system.f_type == BTRFS_SUPER_MAGIC);
+  const bool other_devices = system.f_type == BTRFS_SUPER_MAGIC || system.f_type == OVERLAYFS_SUPER_MAGIC;
+  return about.st_ino == file.inode && (about.st_dev == file.device || other_devices);
 }
 
 // Nothing is opened for reading before it is known to be the file: that of a device or a pipe has

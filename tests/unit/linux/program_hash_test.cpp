@@ -2,6 +2,8 @@
 #include "linux/program_hash.hpp"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "catch.hpp"
 #include "linux/proc_reader.hpp"
@@ -123,4 +126,34 @@ TEST_CASE("a program that runs keeps its hash when its file is deleted or replac
   write(path, "abc");
   CHECK(ProgramHashes{}.of(deleted) == expected);
   CHECK(ProgramHashes{}.of(ended_program(path)) == kAbc);
+}
+
+TEST_CASE("on an overlay of two file systems a file is known by the overlay's own device as well") {
+  const TemporaryFolder folder;
+  for (const char* name : {"/lower", "/upper", "/merged"})
+    std::filesystem::create_directory(folder.path() + name);
+  write(folder.path() + "/lower/abc", "abc");
+  std::string hash, skipped;
+  // A thread's mounts are its own.
+  std::thread{[&] {
+    const std::string upper = folder.path() + "/upper", merged = folder.path() + "/merged";
+    const std::string layers =
+        "lowerdir=" + folder.path() + "/lower,upperdir=" + upper + "/files,workdir=" + upper + "/work";
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount("none", upper.c_str(), "tmpfs", 0, nullptr) != 0 ||
+        ::mkdir((upper + "/files").c_str(), 0755) != 0 || ::mkdir((upper + "/work").c_str(), 0755) != 0 ||
+        ::mount("none", merged.c_str(), "overlay", 0, layers.c_str()) != 0) {
+      skipped = "no overlay is to be had here";
+      return;
+    }
+    struct stat of_overlay {};
+    Process process = ended_program(merged + "/abc");
+    if (::stat(merged.c_str(), &of_overlay) == 0) process.file.device = of_overlay.st_dev;
+    hash = ProgramHashes{}.of(process);
+  }}.join();
+  if (!skipped.empty()) {
+    WARN("SKIPPED: " << skipped);
+    return;
+  }
+  CHECK(hash == kAbc);
 }
