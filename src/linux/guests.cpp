@@ -88,6 +88,10 @@ std::string whole(const std::string& path) {
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
+std::optional<std::string> group_of(std::uint32_t pid) {
+  return parse_proc_cgroup(whole("/proc/" + std::to_string(pid) + "/cgroup"));
+}
+
 // drivers/net/tun.c, tun_chr_show_fdinfo.
 bool is_of_tap(const std::string& fdinfo, const std::string& name) {
   const std::string said = whole(fdinfo);
@@ -245,14 +249,44 @@ std::string Guests::name_of_namespace(std::int32_t wanted) {
   return {};
 }
 
+void Guests::look_at_namespaces() {
+  namespaces_.clear();
+  each_process([&](std::uint32_t pid) {
+    const std::optional<std::int32_t> number = number_of_namespace_of(pid);
+    const std::optional<ProcessId> process = number ? process_id(pid) : std::nullopt;
+    if (!process || *number < 0) return;  // none: nobody has given it a number here
+    std::optional<std::string> group = group_of(pid);
+    Namespace& there = namespaces_[*number];
+    if (there.witness.pid == 0) {
+      there.witness = *process;
+      there.group_of_witness = group.value_or("");
+    }
+    if (group) there.groups.push_back(std::move(*group));
+  });
+  looked_ = Clock::now();
+}
+
+// A number is given out again when its namespace is gone, which it is not while somebody is in there.
+bool Guests::is_still(const Namespace& known, std::int32_t number) {
+  const std::uint32_t pid = known.witness.pid;
+  return process_id(pid) == known.witness && number_of_namespace_of(pid) == number &&
+         group_of(pid).value_or("") == known.group_of_witness;
+}
+
+// nullptr: none is in there.
+const Guests::Namespace* Guests::processes_in(std::int32_t wanted) {
+  const auto known = namespaces_.find(wanted);
+  if (known != namespaces_.end() && Clock::now() < looked_ + kGood && is_still(known->second, wanted))
+    return &known->second;
+  look_at_namespaces();
+  const auto found = namespaces_.find(wanted);
+  return found == namespaces_.end() ? nullptr : &found->second;
+}
+
 // Which of its programs it was nobody here has seen.
 std::optional<Process> Guests::in_namespace(std::int32_t wanted) {
-  std::vector<std::string> groups;
-  each_process([&](std::uint32_t pid) {
-    if (number_of_namespace_of(pid) != wanted) return;
-    if (auto group = parse_proc_cgroup(whole("/proc/" + std::to_string(pid) + "/cgroup")))
-      groups.push_back(std::move(*group));
-  });
+  const Namespace* const there = processes_in(wanted);
+  const std::vector<std::string> groups = there != nullptr ? there->groups : std::vector<std::string>{};
   const std::string name = name_of_namespace(wanted);
   if (groups.empty() && name.empty()) return std::nullopt;
   Process guest;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -43,6 +44,12 @@ class Guests {
     ProcessId process;
     std::string fdinfo;
   };
+  // The processes of a network namespace: their groups, and the first of them, to know it again by.
+  struct Namespace {
+    std::vector<std::string> groups;
+    ProcessId witness;
+    std::string group_of_witness;
+  };
   Guests(NetlinkSocket socket, std::string here)
       : socket_{std::move(socket)}, here_{std::move(here)}, buffer_(32 * 1024) {}
 
@@ -55,6 +62,9 @@ class Guests {
   std::vector<std::uint8_t> hardware_address(std::uint32_t interface, const IpAddress& address);
   std::optional<std::int32_t> number_of_namespace(std::uint16_t by, std::uint32_t value);
   std::optional<std::int32_t> number_of_namespace_of(std::uint32_t pid);
+  bool is_still(const Namespace& known, std::int32_t number);
+  const Namespace* processes_in(std::int32_t number);
+  void look_at_namespaces();
   std::optional<Process> in_namespace(std::int32_t number);
   std::string name_of_namespace(std::int32_t number);
   std::optional<Process> at_tap(const std::string& name);
@@ -63,6 +73,12 @@ class Guests {
   NetlinkSocket socket_;
   std::string here_;  // "net:[INODE]", this network namespace
   std::vector<std::uint8_t> buffer_;
+  // As they were when all processes were looked at last. That takes tens of milliseconds where there are
+  // thousands: it is done again when a number is not there or its witness has gone, else twice a minute.
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kGood{30};
+  std::map<std::int32_t, Namespace> namespaces_;
+  Clock::time_point looked_;
   std::map<std::string, Holder, std::less<>> holders_;  // of taps; looked at again before they count
   static constexpr std::size_t kMostTaps = 1024;        // when it is full all are forgotten
 };
