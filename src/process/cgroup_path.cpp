@@ -158,7 +158,9 @@ GroupNames read_cgroup_path(std::string_view path) {
 
 std::string app_of_path(std::string_view path) {
   const auto first_name = [](std::string_view rest) { return rest.substr(0, rest.find('/')); };
-  if (std::string_view rest = path; take_prefix(rest, "/tmp/.mount_")) {
+  constexpr std::string_view kMount = "/.mount_";
+  if (const std::size_t at = path.find(kMount); at != std::string_view::npos) {
+    const std::string_view rest = path.substr(at + kMount.size());
     std::string_view name = first_name(rest);
     if (name.size() <= kMountName || name.size() == rest.size()) return {};
     name.remove_suffix(kMountName);

@@ -14,8 +14,8 @@ namespace tollgate {
 GroupNames read_cgroup_path(std::string_view path);
 
 // The application whose files these are: "appimage:NAME" for what runs from an AppImage's mount
-// (/tmp/.mount_NAMEabcdef/…; the runtime keeps the first six bytes of the name), "snap:NAME" for
-// /snap/NAME/REVISION/…, "" for all else.
+// (/tmp/.mount_NAMEabcdef/…, or in another TMPDIR; the runtime keeps the first six bytes of the name),
+// "snap:NAME" for /snap/NAME/REVISION/…, "" for all else.
 std::string app_of_path(std::string_view path);
 
 }  // namespace tollgate

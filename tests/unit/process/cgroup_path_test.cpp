@@ -73,6 +73,7 @@ TEST_CASE("Kubernetes: the pod and the container in it") {
 
 TEST_CASE("applications by their files") {
   CHECK(app_of_path("/tmp/.mount_Cursorabc123/usr/bin/cursor") == "appimage:Cursor");
+  CHECK(app_of_path("/home/a/tmp/.mount_Cursorabc123/AppRun") == "appimage:Cursor");
   CHECK(app_of_path("/snap/firefox/4173/usr/lib/firefox/firefox") == "snap:firefox");
   CHECK(app_of_path("/var/lib/snapd/snap/lxd/1/bin/lxd") == "snap:lxd");
   for (const char* path :
