@@ -65,6 +65,7 @@ class Attributor final : public Attribution {
   void open_sock_diag();
   void open_events();
   std::optional<SocketEntry> socket_of(const FiveTuple& local, Direction direction);
+  std::optional<SocketEntry> listener_of(const FiveTuple& local);
   std::optional<Attributed> by_owner(const tollgate_owner& owner);
   bool superseded(const FiveTuple& local, const tollgate_owner& owner);
   std::optional<Attributed> by_cookie(std::uint64_t cookie);
@@ -192,6 +193,14 @@ std::optional<SocketEntry> Attributor::socket_of(const FiveTuple& local, Directi
   return direction == Direction::inbound ? diag_->find_or_listening(local) : diag_->find(local);
 }
 
+std::optional<SocketEntry> Attributor::listener_of(const FiveTuple& local) {
+  if (!diag_ || local.protocol != Protocol::tcp) return std::nullopt;
+  FiveTuple from_anywhere = local;
+  from_anywhere.destination = {};
+  from_anywhere.destination_port = 0;
+  return diag_->find(from_anywhere);
+}
+
 std::optional<Attributed> Attributor::by_owner(const tollgate_owner& owner) {
   if (owner.kernel != 0) {
     if (!kernel_) {
@@ -274,9 +283,17 @@ std::optional<Attributed> Attributor::look_up(const LookUp& flow, Ticket ticket)
   }
   // 2. The kernel knows the socket, and somebody was seen using it.
   if (direction == Direction::outbound && flow.socket == 0) return not_found(NoProcess::no_socket);
-  const std::optional<SocketEntry> socket = socket_of(local, direction);
+  std::optional<SocketEntry> socket = socket_of(local, direction);
   if (socket) {
     if (auto answer = by_cookie(socket->cookie)) return answer;
+  }
+  // A connection that nobody has accepted yet (it has no inode), or was seen to accept, is of who listens.
+  if (direction == Direction::inbound && socket && (owners_ || socket->inode == 0)) {
+    const std::optional<SocketEntry> listener = listener_of(local);
+    if (listener) {
+      if (auto answer = by_cookie(listener->cookie)) return answer;
+    }
+    if (listener && socket->inode == 0) socket = listener;
   }
   if (!socket) {
     // 3. It was closed between the two questions, and its owner written down as it was.

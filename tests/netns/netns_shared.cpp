@@ -239,8 +239,10 @@ os.wait()
       FlowEntry flow;
       wait_until("the next connection", [&] {
         flow = with_holders(scene, kPortOfService);
-        return flow.id != before.id && flow.process;
+        return flow.id != before.id && (flow.process || !flow.process_unknown.empty());
       });
+      INFO(flow.process_unknown);
+      REQUIRE(flow.process);
       INFO(flow.process->command);
       const bool supervises = flow.process->command.find("supervisor.py") != std::string::npos;
       // Who keeps the socket and does not use it is only told from who does by eBPF.
@@ -250,5 +252,26 @@ os.wait()
       }
       if (flow.process->pid != accepted) CHECK(supervises);
     }
+  }
+}
+
+TEST_CASE("a connection that nobody has accepted yet belongs to who listens") {
+  TOLLGATE_NEEDS("python3", "ss");
+  for (const std::string& lookup : kLookups) {
+    INFO(lookup);
+    const Scene scene{files(accepting_defaults(), lookup)};
+    const Process listening =
+        serve(scene, {"python3", "-c",
+                      "import signal, socket\ns = socket.socket()\ns.bind(('" + kHost.v4 + "', " +
+                          std::to_string(kPortOfService) + "))\ns.listen()\nsignal.pause()\n"});
+    const Socket connection = from_outside(scene);
+    FlowEntry flow;
+    wait_until("what is known of it", [&] {
+      flow = scene.daemon.flow_to(kPortOfService);
+      return flow.process || !flow.process_unknown.empty();
+    });
+    INFO(flow.process_unknown);
+    REQUIRE(flow.process);
+    CHECK(flow.process->command.find("s.listen()") != std::string::npos);
   }
 }
