@@ -216,7 +216,7 @@ s.listen()
 select.select([s], [], [])
 if os.fork() == 0:
     os.dup2(s.fileno(), 3)
-    os.execvp('python3', ['service', sys.argv[3]])
+    os.execvp('python3', ['python3', sys.argv[3]])
 os.wait()
 )");
   const std::vector<std::vector<std::string>> starters = {
