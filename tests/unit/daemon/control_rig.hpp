@@ -56,6 +56,7 @@ class EmptyPolicy final : public Policy {
   std::span<const Diagnostic> skipped() const override { return {}; }
   bool same_layer(const Policy&, Direction, Family) const override { return true; }
   FirstMatch match(const Evidence&) const override { return {}; }
+  FirstMatch match_name(const Evidence&) const override { return {}; }
   std::vector<TriedRule> explain(const Evidence&) const override { return {}; }
   std::optional<Time> next_expiry() const override { return {}; }
   Result<PolicyPointer, Diagnostics> with_added(const PolicyText&, const PolicyFeatures&,
