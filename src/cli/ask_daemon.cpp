@@ -7,6 +7,7 @@
 #include "invocation.hpp"
 #include "output.hpp"
 #include "tollgate/control/flow_entry.hpp"
+#include "tollgate/inspect/findings.hpp"
 #include "tollgate/names/name_source.hpp"
 #include "words.hpp"
 
@@ -126,6 +127,19 @@ ExplainRequest explain_request(const Invocation& asked) {
       throw Failure{Exit::usage, "--name-source: no such source of names (dns, mdns, tls-sni, …)"};
     request.name_source = *asked.name_source;
   }
+  if (asked.sni) request.sni = domain_name("--sni", *asked.sni);
+  request.alpn = asked.alpn;
+  if (asked.protocol_seen) {
+    if (!parse_spoken(*asked.protocol_seen))
+      throw Failure{Exit::usage, "--protocol-seen: no such protocol (tls, quic, http, ssh, …)"};
+    request.protocol_seen = *asked.protocol_seen;
+  }
+  if (asked.encrypted) {
+    if (*asked.encrypted != "true" && *asked.encrypted != "false")
+      throw Failure{Exit::usage, "--encrypted: neither true nor false"};
+    request.encrypted = *asked.encrypted == "true";
+  }
+  if (asked.name_mismatch) request.name_mismatch = true;
   request.who = asked.who;
   return request;
 }

@@ -141,6 +141,15 @@ void explain_options(CLI::App& command, Invocation& asked) {
   word_option(command, "--domain", asked.domain, "NAME", "The name that it is meant for");
   word_option(command, "--name-source", asked.name_source, "WORD",
               "Where that was seen: dns (the default), tls-sni, …");
+  word_option(command, "--sni", asked.sni, "NAME", "The name in its ClientHello");
+  command.add_option("--alpn", asked.alpn, "A protocol that the ClientHello offers, as often as there are")
+      ->type_name("NAME")
+      ->expected(1);
+  word_option(command, "--protocol-seen", asked.protocol_seen, "WORD",
+              "What its first bytes are: tls, quic, http, ssh, …");
+  word_option(command, "--encrypted", asked.encrypted, "true|false", "Whether they are encrypted");
+  command.add_flag("--name-mismatch", asked.name_mismatch,
+                   "Its ClientHello asks for another name than DNS had");
   who_options(command, asked);
   word_option(command, "--policy", asked.policy, "PATH", "Ask this policy instead of the daemon");
 }

@@ -24,6 +24,9 @@ struct Invocation {
   // A flow, or what flows are filtered by.
   std::optional<std::string> protocol, direction, verdict, state, rule, address, interface;
   std::optional<std::string> source, destination, port, source_port, user, group, domain, name_source;
+  std::optional<std::string> sni, protocol_seen, encrypted;  // what its first bytes say: explain
+  std::vector<std::string> alpn;
+  bool name_mismatch = false;
   std::vector<std::uint64_t> ids;  // flows, revoke, kill
   bool all = false;                // revoke, kill
   bool holders = false;            // flows

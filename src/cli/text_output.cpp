@@ -129,7 +129,8 @@ void status(Page& page, const Status& status) {
   row(page, "flows",
       number(status.flows.active) + " active, " + number(status.flows.ended) + " ended, " +
           number(status.flows.pending) + " pending, " + number(status.flows.adopted) + " adopted, " +
-          number(status.flows.evicted) + " evicted; limit " + number(status.flows.limit) + ", idle times " +
+          number(status.flows.inspected) + " inspected, " + number(status.flows.evicted) +
+          " evicted; limit " + number(status.flows.limit) + ", idle times " +
           (status.flows.idle_percent >= 100 ? "whole"
                                             : "shortened to " + number(status.flows.idle_percent) + " %"));
   row(page, "queue",

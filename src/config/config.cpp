@@ -12,6 +12,7 @@ namespace {
 // The limits of what a file may say. docs/configuration.md has the same numbers.
 constexpr std::int64_t kMostPackets = 1 << 20;
 constexpr std::int64_t kMostFlows = 1 << 24;
+constexpr std::int64_t kMostInspected = 10'000;  // packets of one flow
 constexpr std::int64_t kMostRecords = 1'000'000;
 constexpr std::size_t kLongestSocketPath = 107;  // sun_path, unix(7)
 
@@ -166,6 +167,14 @@ void read_process(TomlTable table, Config::ProcessOptions& process) {
   table.refuse_rest();
 }
 
+void read_inspection(TomlTable table, Config::Inspection& inspection) {
+  read_number(table, "max_packets", 1, kMostInspected, inspection.max_packets);
+  read_number(table, "max_bytes", 64, 1 << 20, inspection.max_bytes);
+  read_duration(table, "deadline", inspection.deadline);
+  read_number(table, "max_flows", 1, kMostPackets, inspection.max_flows);
+  table.refuse_rest();
+}
+
 void read_log(TomlTable table, Config::Log& log) {
   read_number(table, "rate", 1, kMostRecords, log.rate);
   read_number(table, "burst", 1, kMostRecords, log.burst);
@@ -223,6 +232,7 @@ Result<Config, Diagnostics> parse_config(std::string_view text, const std::strin
   if (auto table = root.take_table("flow")) read_flow(*table, config.flow);
   if (auto table = root.take_table("process")) read_process(*table, config.process);
   if (auto table = root.take_table("names")) read_names(*table, config.names);
+  if (auto table = root.take_table("inspection")) read_inspection(*table, config.inspection);
   if (auto table = root.take_table("log")) read_log(*table, config.log);
   if (auto table = root.take_table("nameserver")) read_nameserver(*table, file, config);
   if (auto table = root.take_table("tunnel")) read_tunnel(*table, config.tunnel);

@@ -43,6 +43,8 @@ std::string_view word(Match match) {
       return "yes";
     case Match::unknown:
       return "unknown";
+    case Match::inspects:
+      return "inspects";
   }
   return "";
 }
@@ -59,7 +61,58 @@ std::optional<Process> asked_process(const ExplainRequest& request) {
   return process;
 }
 
-Evidence evidence(const ExplainRequest& request, const std::optional<Process>& process) {
+bool is_cipher(Spoken protocol) {
+  switch (protocol) {
+    case Spoken::tls:
+    case Spoken::dtls:
+    case Spoken::quic:
+    case Spoken::ssh:
+    case Spoken::wireguard:
+      return true;
+    case Spoken::dns:
+    case Spoken::mdns:
+    case Spoken::llmnr:
+    case Spoken::http:
+    case Spoken::http2:
+    case Spoken::smtp:
+    case Spoken::imap:
+    case Spoken::pop3:
+    case Spoken::xmpp:
+    case Spoken::postgresql:
+    case Spoken::count_:
+      break;
+  }
+  return false;
+}
+
+// What the question says of the first bytes; nullopt when it says nothing.
+std::optional<Findings> asked_findings(const ExplainRequest& request) {
+  const bool hello = !request.sni.empty() || !request.alpn.empty();
+  if (!hello && request.protocol_seen.empty() && !request.encrypted && !request.name_mismatch)
+    return std::nullopt;
+  Findings said;
+  said.sni = request.sni;
+  said.alpn = request.alpn;
+  said.protocol = parse_spoken(request.protocol_seen);
+  if (hello && !said.protocol) said.protocol = Spoken::tls;
+  said.encrypted = request.encrypted.value_or(said.protocol && is_cipher(*said.protocol));
+  return said;
+}
+
+void add_first_bytes(const ExplainRequest& request, const std::optional<Findings>& said, Evidence& seen) {
+  if (request.protocol != Protocol::tcp && request.protocol != Protocol::udp) return;
+  if (said) {
+    seen.findings = &*said;
+    seen.encrypted = *said->encrypted;
+    seen.name_mismatch = request.name_mismatch.value_or(false);
+    return;
+  }
+  seen.findings = Known<const Findings*>::awaited();
+  seen.encrypted = seen.name_mismatch = Known<bool>::awaited();
+}
+
+Evidence evidence(const ExplainRequest& request, const std::optional<Process>& process,
+                  const std::optional<Findings>& said) {
   Evidence seen;
   seen.tuple.source = request.source.bytes();
   seen.tuple.destination = request.destination.bytes();
@@ -74,6 +127,7 @@ Evidence evidence(const ExplainRequest& request, const std::optional<Process>& p
   if (!request.domain.empty()) seen.domain = std::string_view{request.domain};
   seen.domain_source = parse_name_source(request.name_source).value_or(NameSource::dns);
   if (process) seen.process = &*process;
+  add_first_bytes(request, said, seen);
   return seen;
 }
 
@@ -158,7 +212,8 @@ void describe(const std::vector<SocketHolder>& holders, bool whole, FlowEntry& e
 
 Explanation explain(const Policy& policy, const ExplainRequest& request) {
   const std::optional<Process> process = asked_process(request);
-  const Evidence seen = evidence(request, process);
+  const std::optional<Findings> said = asked_findings(request);
+  const Evidence seen = evidence(request, process, said);
   Explanation explanation;
   for (TriedRule& tried : policy.explain(seen)) {
     const Rule& rule = policy.rules()[tried.rule];

@@ -69,6 +69,8 @@ type FlowCounts (
   evicted: int,
   # Were there before the daemon, or came without its being asked.
   adopted: int,
+  # That were accepted until their first bytes had told.
+  inspected: int,
   # Of the configured idle times that is in force; below 100 while the table is full.
   idle_percent: int
 )
@@ -379,6 +381,13 @@ method Explain(
   # The name that it is meant for, in any form; name_source is one of FlowInfo's domain_source, or else dns.
   domain: ?string,
   name_source: ?string,
+  # What its first bytes say; without any of it they are still to come. protocol_seen is one of FlowInfo's; with
+  # a name or ALPN it is tls unless it is given. encrypted is what that protocol is.
+  sni: ?string,
+  alpn: ?[]string,
+  protocol_seen: ?string,
+  encrypted: ?bool,
+  name_mismatch: ?bool,
   # Of the process; where none is given, nothing is known of it. A parent is any ancestor.
   process: ?string,
   command: ?string,

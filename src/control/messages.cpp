@@ -7,6 +7,7 @@
 
 #include "json_codec.hpp"
 #include "tollgate/base/glob.hpp"
+#include "tollgate/inspect/findings.hpp"
 #include "tollgate/names/domain.hpp"
 #include "tollgate/names/name_source.hpp"
 
@@ -27,6 +28,7 @@ void members(Visitor& visit, Like<Status::Flows> auto& flows) {
   visit("limit", flows.limit);
   visit("evicted", flows.evicted);
   visit("adopted", flows.adopted);
+  visit("inspected", flows.inspected);
   visit("idle_percent", flows.idle_percent);
 }
 
@@ -236,6 +238,11 @@ void members(Visitor& visit, Like<ExplainRequest> auto& request) {
   visit("gid", request.gid);
   visit.defaulted("domain", request.domain);
   visit.defaulted("name_source", request.name_source);
+  visit.defaulted("sni", request.sni);
+  visit.defaulted("alpn", request.alpn);
+  visit.defaulted("protocol_seen", request.protocol_seen);
+  visit("encrypted", request.encrypted);
+  visit("name_mismatch", request.name_mismatch);
   members(visit, request.who);
 }
 
@@ -382,6 +389,8 @@ Result<ExplainRequest, std::string> explain_from_json(const boost::json::value& 
   }
   if (request && !request->name_source.empty() && !parse_name_source(request->name_source))
     return std::string{"name_source: no such source of names"};
+  if (request && !request->protocol_seen.empty() && !parse_spoken(request->protocol_seen))
+    return std::string{"protocol_seen: no such protocol"};
   return request;
 }
 

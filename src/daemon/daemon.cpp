@@ -20,11 +20,12 @@
 namespace tollgate {
 namespace {
 
-QueueOptions queue_options(const Config& config) {
+QueueOptions queue_options(const Config& config, const Policy& policy) {
   QueueOptions options;
   options.first = config.queue.number;
   options.max_length = config.queue.max_length;
   options.copy_range = config.queue.copy_range;
+  options.copy_whole = asks_for_first_bytes(policy);
   options.socket_buffer = config.queue.socket_buffer;
   options.fail_open = config.fail == FailMode::open;
   options.mark_path = config.mark_path;
@@ -112,7 +113,7 @@ void Daemon::open_attribution() {
 
 void Daemon::open_kernel() {
   interfaces_ = opened(Interfaces::open());
-  queue_ = opened(PacketQueue::open(queue_options(config_),
+  queue_ = opened(PacketQueue::open(queue_options(config_, engine_.policy()),
                                     [this](std::uint32_t index) { return interfaces_->name(index); }));
   conntrack_.emplace(opened(Conntrack::open(config_.mark_mask)));
   // First the events, then what is there: what changes in between comes twice and not never.
@@ -309,6 +310,7 @@ void Daemon::say_skipped() {
 void Daemon::swap_policy(const LivePolicy::Swap& swap) {
   if (swap.lists) watch_lists(*swap.lists);
   gate_->want_hashes(asks_for(*swap.replaced.policy, ProcessField::sha256));
+  queue_->copy_whole(asks_for_first_bytes(*swap.replaced.policy));
   gate_->handle(swap.replaced);
   policy_loaded_ = clock_.now();
   log_.message(LogLevel::info, (swap.what.empty() ? "" : swap.what + ": ") + "policy generation " +

@@ -80,6 +80,7 @@ Status Daemon::status() {
   status.flows.limit = flows.limits().max_flows;
   status.flows.evicted = counted.evicted;
   status.flows.adopted = counted.adopted;
+  status.flows.inspected = counted.inspected;
   status.flows.idle_percent = idle_percent(flows);
   status.queue.received = queue.received;
   status.queue.verdicts = by_name(counted.verdicts);

@@ -25,6 +25,9 @@ EngineOptions engine_options(const Config& config) {
   options.multicast_answers = config.multicast_answers;
   options.answer_window = config.flow.answer_window;
   options.attribution_deadline = config.process.deadline;
+  options.observer.inspection = {config.inspection.max_bytes, config.inspection.max_packets};
+  options.observer.inspection_deadline = config.inspection.deadline;
+  options.observer.max_inspections = config.inspection.max_flows;
   options.in_reauthorization = config.pending.in_reauthorization;
   return options;
 }

@@ -12,14 +12,16 @@ Decision decide(const Policy& policy, const Evidence& seen) {
   switch (first.match) {
     case Match::yes: {
       const Rule& rule = policy.rules()[first.rule];
-      return Decided{rule.verdict, Reason::rule, rule.stage, first.rule};
+      return Decided{given_verdict(rule, seen), Reason::rule, rule.stage, first.rule};
     }
     case Match::unknown:
       return Waits{first.rule};
+    case Match::inspects:
+      // 5. Inspection: the rule, and those below it, wait for what the first bytes say.
+      return Decided{Verdict::accept, Reason::inspecting, Stage::inspection, first.rule};
     case Match::no:
       break;
   }
-  // 5. Inspection: nobody inspects yet.
   // 6. Nothing matched.
   return Decided{policy.default_verdict(seen.direction), Reason::default_verdict, Stage::link, kNoRule};
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What becomes of a decision: it is noted, told, and given to the packets that wait for it.
+#include <utility>
+
 #include "engine_context.hpp"
 
 namespace tollgate {
@@ -19,6 +21,7 @@ Decision Engine::decide_again(const Evidence& seen, Time now) const {
 }
 
 void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time now, Effects& effects) {
+  if (decided.reason == Reason::inspecting) return look_into(index, decided, effects);
   Flow& flow = flows_.at(index);
   Verdict verdict = decided.verdict;
   if (!deliverable(verdict, flow)) {
@@ -26,7 +29,7 @@ void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time n
     verdict = Verdict::permanent_block;
   }
   const std::uint32_t rule = rule_number(decided.rule);
-  const bool fresh = flow.state == FlowState::pending;
+  const bool fresh = flow.state == FlowState::pending || flow.state == FlowState::inspecting;
   const bool same_verdict = !fresh && flow.verdict == verdict;
   const bool same = same_verdict && flow.rule == rule && flow.reason == decided.reason;
   const std::optional<Before> old = fresh ? std::nullopt : std::optional<Before>{{flow.verdict, flow.rule}};
@@ -59,11 +62,14 @@ void Engine::settle(FlowIndex index, const Decided& decided, Cause cause, Time n
 
 void Engine::release(FlowIndex index, const Decided& decided, Time now, Effects& effects) {
   const std::vector<HeldPacket> packets = pending_.release(index);
+  const bool looked_into = flows_.detail(index).inspected > 0 && flows_.at(index).carried;
+  if (looked_into || decided.stage == Stage::inspection) count_inspected(index, packets.size());
   settle(index, decided, Cause::none, now, effects);
   for (const HeldPacket& packet : packets) {
     const Flow& flow = flows_.at(index);
     give(packet, flow, flow.verdict, flow.reason, effects);
   }
+  if (looked_into) enforce(index, Verdict::accept, FlowMark::inspect, now, effects);
   if (lets_pass(flows_.at(index).verdict) && !packets.empty()) note_carried(index);
   open_window(flows_.at(index), now);
 }
@@ -95,14 +101,14 @@ void Engine::give(const HeldPacket& packet, const Flow& flow, Verdict verdict, R
                   Effects& effects) {
   counters_.verdicts.add(verdict);
   counters_.reasons.add(reason);
-  PacketVerdict answer{packet.id, action_of(verdict), flow_mark(verdict)};
+  const bool looked_into = flow.state == FlowState::inspecting && verdict == flow.verdict;
+  PacketVerdict answer{packet.id, action_of(verdict), looked_into ? FlowMark::inspect : flow_mark(verdict)};
   if (flow.state == FlowState::ended || (lets_pass(verdict) && opens_window(flow)))
     answer.mark = FlowMark::undecided;
-  if (answer.mark == FlowMark::accept && packet.foreign_mark) {
+  if ((answer.mark == FlowMark::accept || answer.mark == FlowMark::inspect) && packet.foreign_mark) {
     // The packet leaves, and somebody compares its whole mark (wg-quick does): ours must not travel
     // with it, so the ct mark is written by itself.
-    answer.mark = FlowMark::undecided;
-    effects.marks.push_back({flow.tuple, FlowMark::accept});
+    effects.marks.push_back({flow.tuple, std::exchange(answer.mark, FlowMark::undecided)});
   }
   effects.verdicts.push_back(answer);
 }
@@ -140,6 +146,7 @@ Evidence Engine::evidence(FlowIndex index) const {
     seen.domain = std::string_view{observed->domain};
     seen.domain_source = *observed->domain_source;
   }
+  show_first_bytes(index, seen);
   return seen;
 }
 
@@ -187,6 +194,7 @@ void Engine::record(FlowIndex index, Cause cause, std::optional<Before> old, Tim
     entry.domain_source = observed->domain_source;
     entry.findings = observed->findings;
   }
+  entry.inspected = flows_.detail(index).inspected;
   tell(index, std::move(entry), effects);
 }
 

@@ -150,6 +150,7 @@ void Engine::end(FlowIndex index, Time now, Effects& effects) {
   Flow& flow = flows_.at(index);
   if (flow.state == FlowState::ended) return;
   flow.question = false;
+  give_up_inspection(index, now, effects);
   flows_.end(index, now);
   changed(FlowChanged::Kind::ended, index, effects);
 }
@@ -247,7 +248,8 @@ void Engine::remove(const Flow& flow, FlowIndex index, Removal why, Effects& eff
   for (const HeldPacket& packet : pending_.release(index)) give(packet, flow, verdict, reason, effects);
   if (!originals_.empty()) originals_.erase(index);
   if (!masters_.empty()) masters_.erase(index);
-  if (why != Removal::erased && flow.carried && kernel_mark(flow) != FlowMark::undecided &&
+  give_up_inspection(index, now_, effects);
+  if (why != Removal::erased && flow.carried && !asks_daemon(kernel_mark(flow)) &&
       flow.state != FlowState::ended) {
     forgotten_ = true;
   }

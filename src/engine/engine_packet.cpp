@@ -327,8 +327,10 @@ void Engine::decide_flow(const Context& context, FlowIndex index, Cause cause) {
     flow.interface = static_cast<std::uint16_t>(interfaces_.number(context.queued.interface));
   }
   Evidence seen = evidence(index);
-  // A verdict that stood in for one that did not come in time authorized nothing.
-  const bool stand_in = flow.reason == Reason::timed_out || flow.reason == Reason::overload;
+  // A verdict that stood in for one that did not come in time authorized nothing, nor does one that
+  // depends on what is still to come.
+  const bool stand_in = flow.reason == Reason::timed_out || flow.reason == Reason::overload ||
+                        flow.reason == Reason::inspecting;
   const bool again = flow.state != FlowState::pending && !stand_in;
   seen.reauthorize = again && (cause != Cause::none || !is_temporary(flow.verdict));
   const Decision decision = handed_down ? Decision{*handed_down} : decide_again(seen, context.now);
@@ -344,20 +346,25 @@ void Engine::decide_flow(const Context& context, FlowIndex index, Cause cause) {
   }
   const Verdict old = flow.verdict;
   const bool known = flow.state != FlowState::pending && flow.carried;
+  const bool looked_into = flow.state == FlowState::inspecting;
+  const FlowMark held = kernel_mark(flow);
+  const bool by_first_bytes = decided != nullptr && decided->stage == Stage::inspection;
+  if (looked_into || (flow.state == FlowState::pending && by_first_bytes)) count_inspected(index, 1);
   settle(index, decided != nullptr ? *decided : blocked, cause, context.now, context.effects);
-  if (known && cause != Cause::none) return answer_again(context, index, old);
+  const bool told = looked_into && flow.state != FlowState::inspecting;
+  if (known && (cause != Cause::none || told)) return answer_again(context, index, old, held);
   answer(context, index, flow.reason);
 }
 
-// A packet brought the question: its verdict carries the mark, and the rest is done as well.
-void Engine::answer_again(const Context& context, FlowIndex index, Verdict old) {
+// A packet brought the question: its verdict carries the mark, and the rest is done as well. `held`: the mark
+// so far.
+void Engine::answer_again(const Context& context, FlowIndex index, Verdict old, FlowMark held) {
   const std::size_t deletions = context.effects.deletions.size();
   // What the mark was before a packet came up is not known for sure: it is written in any case where
   // the packet does not do it.
   const Flow& flow = flows_.at(index);
   const FlowMark mark = kernel_mark(flow);
-  enforce(index, old, mark == FlowMark::undecided && !is_temporary(old) ? flow_mark(old) : mark, context.now,
-          context.effects);
+  enforce(index, old, mark == FlowMark::undecided ? held : mark, context.now, context.effects);
   if (context.effects.deletions.size() != deletions) {
     return give_single(context.held(), Verdict::drop, flow.reason, context.effects);
   }
@@ -394,7 +401,8 @@ void Engine::hold(const Context& context, FlowIndex index) {
 // The end of a connection that still comes up. What the kernel carries ends by its own events.
 void Engine::follow_tcp(const Context& context, FlowIndex index) {
   const Flow& flow = flows_.at(index);
-  if (context.packet.endpoints.protocol != Protocol::tcp || flow.state != FlowState::active) return;
+  if (context.packet.endpoints.protocol != Protocol::tcp || flow.state == FlowState::ended) return;
+  if (flow.state == FlowState::pending) return;
   if (!lets_pass(flow.verdict)) return;  // nobody sees its flags
   if ((context.packet.tcp_flags & tcp_flag::fin) != 0) {
     const bool along = context.packet.endpoints.source == flow.tuple.source_address() &&

@@ -16,7 +16,7 @@ bool is_tcp(const Flow& flow) { return flow.tuple.protocol == Protocol::tcp; }
 FlowMark Engine::kernel_mark(const Flow& flow) const {
   if (flow.due != Cause::none || flow.state == FlowState::pending) return FlowMark::undecided;
   if (lets_pass(flow.verdict) && opens_window(flow)) return FlowMark::undecided;
-  return flow_mark(flow.verdict);
+  return flow.state == FlowState::inspecting ? FlowMark::inspect : flow_mark(flow.verdict);
 }
 
 // The layers that the new policy touches are looked through from the first place on; meanwhile a packet
@@ -80,7 +80,7 @@ void Engine::reauthorize(FlowIndex index, Cause cause, Time now, Effects& effect
     if (const Decided* decided = std::get_if<Decided>(&decision)) release(index, *decided, now, effects);
     return;
   }
-  seen.reauthorize = true;
+  seen.reauthorize = flow.state != FlowState::inspecting;
   const std::optional<Decided> handed_down =
       flow.reason == Reason::related ? inherited(index, now, effects) : std::nullopt;
   const Decision decision = handed_down ? Decision{*handed_down} : decide_again(seen, now);
@@ -111,8 +111,7 @@ void Engine::enforce(FlowIndex index, Verdict old, FlowMark old_mark, Time now, 
   const bool refused = flow.verdict == Verdict::block || flow.verdict == Verdict::permanent_block;
   const FlowMark mark = kernel_mark(flow);
   // Block lets resets pass, and nothing else.
-  const bool opened =
-      refused && lets_pass(old) && tear_down(index, effects) && old_mark == FlowMark::undecided;
+  const bool opened = refused && lets_pass(old) && tear_down(index, effects) && asks_daemon(old_mark);
   if (opened) effects.openings.push_back({entry_tuple(index), FlowMark::block});
   if (mark != old_mark || opened) effects.marks.push_back({entry_tuple(index), mark});
 }

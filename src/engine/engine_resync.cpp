@@ -78,7 +78,7 @@ void Engine::compare(FlowIndex index, const ConntrackEntry& entry, Time now, Eff
   learn(index, entry, now);
   flows_.detail(index).round = round_;
   if (over) return end(index, now, effects);
-  if (flow.state == FlowState::inspecting || !entry.mark || *entry.mark == kernel_mark(flow)) return;
+  if (!entry.mark || *entry.mark == kernel_mark(flow)) return;
   ++counters_.healed;
   effects.marks.push_back({entry.original, kernel_mark(flow)});
 }
@@ -104,6 +104,11 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
   seen.uid = found.uid;
   seen.reauthorize = true;
   if (options_.attribution) seen.process = Known<const Process*>::awaited();
+  // What it had to say first may still be to come.
+  if (entry.mark == FlowMark::inspect) {
+    seen.findings = Known<const Findings*>::awaited();
+    seen.encrypted = seen.name_mismatch = Known<bool>::awaited();
+  }
   const Decision decision = held ? Decision{Waits{}} : decide_again(seen, now);
   // Asking keeps what is in force: an undecided connection is asked about when its next packet comes.
   const bool asks = !held && std::holds_alternative<Waits>(decision);
@@ -131,7 +136,7 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
     const Decided* decided = std::get_if<Decided>(&decision);
     flow.question = decided == nullptr;
     settle(index, decided != nullptr ? *decided : none, cause, now, effects);
-    enforce(index, Verdict::accept, FlowMark::undecided, now, effects);
+    enforce(index, Verdict::accept, entry.mark.value_or(FlowMark::undecided), now, effects);
   } else if (cause != Cause::restart) {
     // Which policy gave this verdict nobody knows any more.
     flow.generation = cause == Cause::none ? generation_ : Generation{1};
@@ -142,7 +147,8 @@ void Engine::adopt(const ConntrackSeen& found, Cause cause, Time now, Effects& e
 // What the kernel carried and the reading did not find is over.
 void Engine::sweep(Time now, Effects& effects) {
   sweep_walk_ = flows_.scan(*sweep_walk_, kFlowsPerSlice, [&](FlowIndex index, const Flow& flow) {
-    if (flow.state != FlowState::active || !flow.carried || flows_.detail(index).round == round_) return;
+    const bool lives = flow.state == FlowState::active || flow.state == FlowState::inspecting;
+    if (!lives || !flow.carried || flows_.detail(index).round == round_) return;
     ++counters_.vanished;
     end(index, now, effects);
     flows_.at(index).carried = false;

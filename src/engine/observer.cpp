@@ -80,7 +80,7 @@ void Observer::on_packet(const Flow& flow, const Packet& packet, bool reply, boo
     look(flow, packet, reply, now);
   } else if (Watched* const seen = known(flow.id)) {
     seen->inspection.reset();
-    seen->looked = true;
+    seen->observed.looked = true;
   }
 }
 
@@ -91,8 +91,10 @@ void Observer::on_copy(const Packet& packet, bool whole, ProgramKey program, Tim
 // A SYN alone begins nothing: most flows show no more than that.
 void Observer::look(const Flow& flow, const Packet& packet, bool reply, Time now) {
   Watched* seen = known(flow.id);
-  if (seen != nullptr && seen->looked) return;
+  if (seen != nullptr && seen->observed.looked) return;
   if (seen != nullptr && seen->inspection) {
+    if (seen->spoke && now - *seen->spoke > limits_.inspection_deadline) seen->inspection->give_up();
+    if (!seen->spoke && !packet.payload.empty()) seen->spoke = now;
     seen->inspection->on_packet(packet, !reply);
     return take_findings(flow, *seen, *seen->inspection, now);
   }
@@ -107,14 +109,15 @@ void Observer::look(const Flow& flow, const Packet& packet, bool reply, Time now
   inspection->on_packet(packet, !reply);
   seen = &watched(flow.id);
   take_findings(flow, *seen, *inspection, now);
-  if (seen->looked) return;
+  if (seen->observed.looked) return;
   seen->inspection = std::move(inspection);
+  if (!packet.payload.empty()) seen->spoke = now;
   inspections_.add(
       flow.id, limits_.max_inspections,
       [this](std::uint64_t id) { return flows_.contains(id) && flows_.at(id)->inspection; },
       [this](std::uint64_t id) {
         flows_.at(id)->inspection.reset();
-        flows_.at(id)->looked = true;
+        flows_.at(id)->observed.looked = true;
       });
 }
 
@@ -125,7 +128,7 @@ void Observer::take_findings(const Flow& flow, Watched& seen, const FlowInspecti
     observed.findings = std::make_shared<const Findings>(findings);
   }
   if (!inspection.finished()) return;
-  seen.looked = true;
+  observed.looked = true;
   const std::string name = spoken_name(*observed.findings);
   seen.inspection.reset();  // which `inspection` may be
   if (name.empty()) return;

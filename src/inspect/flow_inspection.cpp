@@ -69,23 +69,30 @@ void FlowInspection::look_at_streams() {
   wanted_ = 0;
   Findings seen = findings_;
   unsigned waiting = 0;
+  bool may_encrypt = client.empty();
   std::size_t wanted = 0;
   const auto settled_by = [&](const Inspected& said) {
     if (said.finding == Finding::need_more) ++waiting, wanted = said.wanted;
     return said.finding == Finding::found || said.finding == Finding::malformed;
   };
+  const auto settled_by_cipher = [&](const Inspected& said) {
+    may_encrypt = may_encrypt || said.finding == Finding::need_more;
+    return settled_by(said);
+  };
   const bool settled = (port_ == kDnsPort && !client.empty() && settled_by(inspect_dns(client, seen))) ||
-                       (!client.empty() &&
-                        (settled_by(inspect_tls(client, seen)) || settled_by(inspect_http(client, seen)))) ||
-                       settled_by(inspect_ssh(client, server, seen)) ||
-                       settled_by(inspect_starttls(client, server, seen));
+                       (!client.empty() && (settled_by_cipher(inspect_tls(client, seen)) ||
+                                            settled_by(inspect_http(client, seen)))) ||
+                       settled_by_cipher(inspect_ssh(client, server, seen)) ||
+                       settled_by_cipher(inspect_starttls(client, server, seen));
   if (settled) {
     findings_ = std::move(seen);
     settle();
   } else if (waiting == 0 || client_.full()) {
     settle();
-  } else if (waiting == 1) {
-    wanted_ = wanted;
+  } else {
+    if (waiting == 1) wanted_ = wanted;
+    // Whatever it is: the head of an HTTP request has no end yet.
+    if (!may_encrypt) findings_.encrypted = false;
   }
 }
 

@@ -82,6 +82,7 @@ class NetfilterQueue final : public PacketQueue {
   bool receive(unsigned budget, const Take& take) override;
   void answer(const PacketVerdict& verdict) override;
   void send() override;
+  void copy_whole(bool whole) override;
   void admit_no_more() override;
   std::uint64_t enobufs() const override { return counters_.enobufs; }
   QueueCounters counters() override;
@@ -93,7 +94,7 @@ class NetfilterQueue final : public PacketQueue {
   void hand_over(const Take& take);
 
   NetlinkSocket socket_;
-  QueueOptions options_;  // mark_path is conntrack or packet
+  QueueOptions options_;  // mark_path is conntrack or packet; copy_whole as it is now
   InterfaceNames names_;
   EarlyDatagrams early_;
   FileDescriptor statistics_;
@@ -210,6 +211,11 @@ void NetfilterQueue::send() {
   if (error != 0) counters_.verdict_errors += out_count_;
   out_size_ = 0;
   out_count_ = 0;
+}
+
+void NetfilterQueue::copy_whole(bool whole) {
+  if (std::exchange(options_.copy_whole, whole) == whole) return;
+  if (set_copy_range(socket_, options_) != 0) ++counters_.verdict_errors;
 }
 
 void NetfilterQueue::admit_no_more() {

@@ -19,6 +19,7 @@ struct QueueOptions {
   std::uint16_t first = 4200;  // first .. first + kQueueCount - 1 are bound
   std::uint32_t max_length = 4096;
   std::uint32_t copy_range = 192;  // of queues without queue_bit::whole; those copy 65535
+  bool copy_whole = false;         // all queues do
   std::uint32_t socket_buffer = 8 << 20;
   bool fail_open = false;  // NFQA_CFG_F_FAIL_OPEN
   MarkPath mark_path = MarkPath::automatic;
@@ -62,6 +63,9 @@ class PacketQueue {
   virtual void answer(const PacketVerdict& verdict) = 0;
   virtual void send() = 0;
 
+  // Whether all packets are copied whole from now on (QueueOptions::copy_whole). Those that wait are as they
+  // are.
+  virtual void copy_whole(bool whole) = 0;
   // From here on every queue counts as full: packets follow `fail_open`, and what waits is all that
   // there is to answer. Without this a packet could slip in behind the last one and die with the socket.
   virtual void admit_no_more() = 0;

@@ -24,6 +24,12 @@ constexpr std::size_t kDatagramBuffer = kWholePacket + 8192;
 constexpr std::uint32_t kFlagsOfOurs =
     NFQA_CFG_F_FAIL_OPEN | NFQA_CFG_F_CONNTRACK | NFQA_CFG_F_GSO | NFQA_CFG_F_UID_GID;
 
+// Bytes of a packet that this queue copies.
+int copied(const QueueOptions& options, int queue) {
+  const bool whole = options.copy_whole || ((queue - options.first) & queue_bit::whole) != 0;
+  return whole ? kWholePacket : static_cast<int>(options.copy_range);
+}
+
 class Setup {
  public:
   Setup(NetlinkSocket& socket, const QueueOptions& options, EarlyDatagrams& early)
@@ -64,14 +70,12 @@ int Setup::ask(const nlmsghdr* message) {
 // the daemon was only restarted the rules are there and packets come. The kernel looks whether it has
 // the flags before it does anything (nfqnl_recv_config), so a refusal leaves no half-made queue.
 int Setup::bind(std::uint16_t queue, bool conntrack) {
-  const bool whole = ((queue - options_.first) & queue_bit::whole) != 0;
   std::uint32_t flags = NFQA_CFG_F_GSO | NFQA_CFG_F_UID_GID;
   if (options_.fail_open) flags |= NFQA_CFG_F_FAIL_OPEN;
   if (conntrack) flags |= NFQA_CFG_F_CONNTRACK;
   nlmsghdr* const message = request(queue);
   nfq_nlmsg_cfg_put_cmd(message, AF_UNSPEC, NFQNL_CFG_CMD_BIND);
-  nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET,
-                           whole ? kWholePacket : static_cast<int>(options_.copy_range));
+  nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, copied(options_, queue));
   mnl_attr_put_u32(message, NFQA_CFG_FLAGS, htonl(flags));
   mnl_attr_put_u32(message, NFQA_CFG_MASK, htonl(kFlagsOfOurs));
   nfq_nlmsg_cfg_put_qmaxlen(message, options_.max_length);
@@ -129,18 +133,34 @@ Result<MarkPath, std::string> set_up_queues(NetlinkSocket& socket, const QueueOp
   return Setup{socket, options, early}.run();
 }
 
-int close_queues(NetlinkSocket& socket, const QueueOptions& options) {
+namespace {
+
+// `put(message, queue)` says what is new, of each of our queues.
+template <class Put>
+int reconfigure(NetlinkSocket& socket, const QueueOptions& options, const Put& put) {
   alignas(8) std::array<char, 256> buffer{};
   for (int queue = options.first; queue < options.first + kQueueCount; ++queue) {
     nlmsghdr* const message =
         nfq_nlmsg_put(buffer.data(), NFQNL_MSG_CONFIG, static_cast<std::uint32_t>(queue));
     // No acknowledgement: what the socket holds now are packets, to be answered first.
     message->nlmsg_flags = NLM_F_REQUEST;
-    nfq_nlmsg_cfg_put_qmaxlen(message, 0);
+    put(message, queue);
     const auto* const bytes = reinterpret_cast<const std::uint8_t*>(message);
     if (const int error = socket.send({bytes, message->nlmsg_len}); error != 0) return error;
   }
   return 0;
+}
+
+}  // namespace
+
+int set_copy_range(NetlinkSocket& socket, const QueueOptions& options) {
+  return reconfigure(socket, options, [&](nlmsghdr* message, int queue) {
+    nfq_nlmsg_cfg_put_params(message, NFQNL_COPY_PACKET, copied(options, queue));
+  });
+}
+
+int close_queues(NetlinkSocket& socket, const QueueOptions& options) {
+  return reconfigure(socket, options, [](nlmsghdr* message, int) { nfq_nlmsg_cfg_put_qmaxlen(message, 0); });
 }
 
 }  // namespace tollgate

@@ -20,6 +20,10 @@ using EarlyDatagrams = std::vector<std::vector<std::uint8_t>>;
 Result<MarkPath, std::string> set_up_queues(NetlinkSocket& socket, const QueueOptions& options,
                                             EarlyDatagrams& early);
 
+// Sets how much of a packet is copied: all of it, or what the queue's number and copy_range say. The
+// errno, 0 when done.
+int set_copy_range(NetlinkSocket& socket, const QueueOptions& options);
+
 // Sets the length of all our queues to 0: they are full for whatever comes. The errno, 0 when done.
 int close_queues(NetlinkSocket& socket, const QueueOptions& options);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "first_bytes.hpp"
 #include "tollgate/base/glob.hpp"
 
 namespace tollgate {
@@ -16,7 +17,8 @@ std::string port_text(const PortRange& range) {
   return text;
 }
 
-// "is not 443", "is none of 80, 443", and for long enumerations "is none of 80, 443 and 7 more".
+}  // namespace
+
 std::string is_not(const std::vector<std::string>& values) {
   constexpr std::size_t kShown = 4;
   std::string text = values.size() == 1 ? "is not " : "is none of ";
@@ -24,6 +26,8 @@ std::string is_not(const std::vector<std::string>& values) {
   if (values.size() > kShown) text += " and " + std::to_string(values.size() - kShown) + " more";
   return text;
 }
+
+namespace {
 
 class Explainer {
  public:
@@ -52,9 +56,13 @@ class Explainer {
     owner(rule.users, "user", seen_.uid);
     owner(rule.groups, "group", seen_.gid);
     for (std::size_t i = 0; i < kProcessFields; ++i) process(process_field(i), rule.who[i]);
+    first_bytes(rule);
     reauthorize(rule);
     if (no_) return {Match::no, *no_};
     if (waits_) return {Match::unknown, "waits for the " + *waits_};
+    if (inspects_) return {Match::inspects, "waits for what the first bytes say: " + *inspects_};
+    if (given_verdict(rule, seen_) != rule.verdict)
+      return {Match::yes, "matches, and what is not encrypted is blocked"};
     return {Match::yes, "matches"};
   }
 
@@ -214,6 +222,12 @@ class Explainer {
     no(name + ' ' + std::string{text_of(**seen_.process, field)} + ' ' + is_not(wanted));
   }
 
+  void first_bytes(const Rule& rule) {
+    const FirstBytesAnswer answer = explain_first_bytes({rule.first_bytes, rule.demands_encryption()}, seen_);
+    if (!answer.no.empty()) no(answer.no);
+    if (!answer.waits.empty()) inspects_ = answer.waits;
+  }
+
   void reauthorize(const Rule& rule) {
     if (!rule.reauthorize || *rule.reauthorize == seen_.reauthorize) return;
     no(seen_.reauthorize ? "is asked again" : "is asked for the first time");
@@ -225,6 +239,7 @@ class Explainer {
   const Evidence& seen_;
   std::optional<std::string> no_;
   std::optional<std::string> waits_;
+  std::optional<std::string> inspects_;
 };
 
 }  // namespace

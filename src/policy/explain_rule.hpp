@@ -3,6 +3,7 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "list_reader.hpp"
 #include "probe.hpp"
@@ -14,6 +15,9 @@ struct RuleAnswer {
   Match match = Match::no;
   std::string why;
 };
+
+// "is not 443", "is none of 80, 443", and for long enumerations "is none of 80, 443 and 7 more".
+std::string is_not(const std::vector<std::string>& values);
 
 // One rule against the evidence and the places of its remote end and what of its domain is registered, field
 // by field as the rule was written and by nothing that was compiled from it: what match() says is held

@@ -45,6 +45,7 @@ struct Probe {
       : seen{evidence},
         source{address_probe(evidence.tuple.family, evidence.tuple.source)},
         destination{address_probe(evidence.tuple.family, evidence.tuple.destination)},
+        sni{sni_of(evidence)},
         ports{has_ports(evidence.tuple.protocol)} {}
 
   IpAddress remote_address() const {
@@ -61,6 +62,12 @@ struct Probe {
   // The end of the flow that is not this machine; of forwarded ones, where they go.
   const AddressProbe& remote() const { return seen.direction == Direction::inbound ? source : destination; }
 
+  static Known<std::string_view> sni_of(const Evidence& evidence) {
+    if (evidence.findings.is_awaited()) return Known<std::string_view>::awaited();
+    if (evidence.findings.is_empty() || (*evidence.findings)->sni.empty()) return {};
+    return std::string_view{(*evidence.findings)->sni};
+  }
+
   const Evidence& seen;
   AddressProbe source;
   AddressProbe destination;
@@ -69,6 +76,7 @@ struct Probe {
   Known<std::uint32_t> asn;
   // Of the domain, where rules ask for it.
   Known<std::string_view> registrable;
+  Known<std::string_view> sni;
   bool ports;  // the protocol has them; ICMP keeps other things in their place
 };
 

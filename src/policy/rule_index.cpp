@@ -122,6 +122,8 @@ class RuleIndex::Builder {
         return owner_keys(country_numbers(rule.countries));
       case Dimension::asn:
         return owner_keys(rule.asns);
+      case Dimension::sni:
+        return text_keys(rule.first_bytes.sni);
       case Dimension::process:
       case Dimension::count_:
         break;

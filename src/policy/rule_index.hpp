@@ -39,6 +39,7 @@ class RuleIndex {
     each_field(map(Dimension::interface), probe.seen.interface, visit);
     each_field(map(Dimension::country), probe.country, visit);
     each_field(map(Dimension::asn), probe.asn, visit);
+    each_field(map(Dimension::sni), probe.sni, visit);
     for (std::size_t i = 0; i < kProcessFields; ++i) {
       each_process(map(process_dimension(process_field(i))), process_field(i), probe.seen, visit);
     }
@@ -59,6 +60,7 @@ class RuleIndex {
     interface,
     country,
     asn,
+    sni,
     process,  // and the other fields of a process, in their order
     count_ = process + kProcessFields
   };

@@ -6,14 +6,13 @@
 
 #include "domain_readers.hpp"
 #include "field_readers.hpp"
+#include "first_bytes.hpp"
 
 namespace tollgate {
 namespace {
 
 constexpr std::size_t kLongestName = 200;
 
-// Part of the language, not of this version.
-constexpr std::array<std::string_view, 1> kLater = {"encrypted"};
 constexpr std::string_view kAsk = "ask";
 constexpr std::string_view kAnyPeer = "any";
 
@@ -99,7 +98,7 @@ class RuleReader {
     rule_.name = read_name(table_);
     read_fields();
     read_rule_verdict();
-    table_.refuse_rest(kLater);
+    table_.refuse_rest();
     // What contradicts itself is looked for only in what could be read.
     if (table_.found().size() == errors_before) check_contradictions();
     return std::move(rule_);
@@ -132,6 +131,7 @@ class RuleReader {
     if (const auto value = table_.take("group")) rule_.groups = read_groups(*value, context_.sources);
     for (std::size_t i = 0; i < kProcessFields; ++i)
       read_who(table_, to_string(process_field(i)), process_field(i));
+    rule_.first_bytes = read_first_bytes(table_);
     if (const auto value = table_.take("reauthorize")) rule_.reauthorize = value->boolean();
     if (const auto value = table_.take("expires")) rule_.expires = value->time();
     if (const auto value = table_.take("peers")) {
@@ -142,6 +142,7 @@ class RuleReader {
     const bool communication = rule_.protocols.empty() && rule_.ports.empty() && rule_.source_ports.empty() &&
                                rule_.source.any() && rule_.interfaces.any();
     rule_.stage = communication ? Stage::communication : Stage::link;
+    if (!rule_.first_bytes.any()) rule_.stage = Stage::inspection;
     if (rule_.for_names()) rule_.stage = *rule_.pinned;
   }
 
@@ -196,6 +197,7 @@ class RuleReader {
     check_families();
     if (is_reroute(rule_.verdict)) check_reroute_protocols();
     if (rule_.any_peer) check_any_peer();
+    if (!rule_.first_bytes.any()) check_first_bytes();
     if (rule_.for_names()) check_question();
   }
 
@@ -219,6 +221,8 @@ class RuleReader {
     refuse("name_source", !rule_.name_sources.any());
     refuse("reauthorize", rule_.reauthorize.has_value());
     refuse("peers", rule_.any_peer);
+    for (const char* key : {"sni", "alpn", "protocol_seen", "encrypted", "name_mismatch"})
+      refuse(key, table_.take(key).has_value());
     refuse("destination", before && !rule_.destination.any());
     refuse("address", before && !rule_.address.any());
     refuse("scope", before && !rule_.scopes.empty());
@@ -261,6 +265,25 @@ class RuleReader {
       if (protocol == Protocol::tcp && !in)
         table_.take("protocol")
             ->error("a tcp socket that connects has one peer: rule.peers is for inbound then");
+    }
+  }
+
+  // They come when the connection is there: what had to be decided before it cannot be any more.
+  void check_first_bytes() {
+    for (const char* key : {"sni", "alpn", "protocol_seen", "encrypted", "name_mismatch"}) {
+      const auto value = table_.take(key);
+      if (!value) continue;
+      const std::string field = "rule." + std::string{key};
+      if (is_reroute(rule_.verdict))
+        value->error(field + " is known when the connection is there, too late to reroute it");
+      if (rule_.any_peer)
+        value->error(field + " is asked of every flow, and rule.peers lets the kernel pass them unasked");
+      const auto carries = [](Protocol protocol) {
+        return protocol == Protocol::tcp || protocol == Protocol::udp;
+      };
+      if (!rule_.protocols.empty() && std::ranges::none_of(rule_.protocols, carries))
+        value->error(field + " is known of tcp and udp only: this can never match");
+      return;
     }
   }
 

@@ -47,6 +47,11 @@ void RuleTests::add_rule(const Rule& rule) {
   add_owners(Field::user, rule.users);
   add_owners(Field::group, rule.groups);
   for (std::size_t i = 0; i < kProcessFields; ++i) add_process(process_field(i), rule.who[i]);
+  if (!rule.first_bytes.any()) {
+    tests_.push_back(
+        {.field = Field::first_bytes, .operand = Operand::number, .key = {0, first_bytes_.size()}});
+    first_bytes_.push_back({rule.first_bytes, rule.demands_encryption()});
+  }
   if (rule.reauthorize) {
     tests_.push_back(
         {.field = Field::reauthorize, .operand = Operand::number, .key = {0, *rule.reauthorize ? 1U : 0U}});
@@ -161,15 +166,16 @@ void RuleTests::add_owners(Field field, const FieldMatch<std::uint32_t>& owners)
 Match RuleTests::match(std::uint32_t rule, const Probe& probe) const {
   const Test* test = tests_.data() + begins_[rule];
   const Test* const end = tests_.data() + begins_[rule + 1];
-  bool waits = false;
+  bool waits = false, inspects = false;
   while (test != end) {
     const Match match = match_field({test, test->run}, probe);
     // A field that says no settles it, whatever the rule still waits for.
     if (match == Match::no) return Match::no;
     if (match == Match::unknown) waits = true;
+    if (match == Match::inspects) inspects = true;
     test += test->run;
   }
-  return waits ? Match::unknown : Match::yes;
+  return waits ? Match::unknown : inspects ? Match::inspects : Match::yes;
 }
 
 // What a question for a name, or an answer, says already of the flows that may follow.
@@ -181,6 +187,7 @@ bool RuleTests::is_told(Field field, const Evidence& seen) {
     case Field::source:
     case Field::name_source:
     case Field::interface:
+    case Field::first_bytes:
     case Field::reauthorize:
       return false;
     case Field::destination:
@@ -252,6 +259,8 @@ Match RuleTests::match_field(Run run, const Probe& probe) const {
       return owner_is(probe.seen.gid);
     case Field::process:
       return match_process(run, probe.seen);
+    case Field::first_bytes:
+      return match_first_bytes(first_bytes_[run.front().number()], probe.seen);
     case Field::reauthorize:
       return decided(probe.seen.reauthorize == (run.front().key.low == 1));
     case Field::query_type:

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "first_bytes.hpp"
 #include "list_reader.hpp"
 #include "probe.hpp"
 #include "tollgate/policy/policy.hpp"
@@ -39,7 +40,8 @@ class RuleTests {
     interface,
     user,
     group,
-    process,  // and the other fields of a process: key.high says which
+    process,      // and the other fields of a process: key.high says which
+    first_bytes,  // key.low, in first_bytes_
     reauthorize,
     query_type,
   };
@@ -90,6 +92,7 @@ class RuleTests {
   std::vector<AddressList> own_lists_;  // of rules that name many networks themselves
   std::vector<DomainSet> own_domains_;  // of rules that name many domains themselves
   std::vector<std::string> names_;
+  std::vector<FirstBytesTest> first_bytes_;
   std::vector<Test> tests_;
   std::vector<std::uint32_t> begins_;  // of each rule in tests_, and the end of the last
 };

@@ -155,6 +155,8 @@ std::string to_line(const Record& record) {
   if (record.uid.is_known()) line += " uid " + std::to_string(*record.uid);
   if (record.process) line += by(*record.process);
   line += ", " + why(record) + history(record);
+  if (record.inspected > 0)
+    line += ", after " + std::to_string(record.inspected) + (record.inspected == 1 ? " packet" : " packets");
   if (!record.detail.empty()) line += ": " + record.detail;
   return line;
 }
@@ -176,6 +178,7 @@ std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& re
   fields.add_if("TOLLGATE_DOMAIN", record.domain);
   if (record.domain_source) fields.add("TOLLGATE_DOMAIN_SOURCE", to_string(*record.domain_source));
   if (record.findings) add_findings(fields, *record.findings);
+  if (record.inspected > 0) fields.add_number("TOLLGATE_INSPECTED", record.inspected);
   fields.add_if("TOLLGATE_DETAIL", record.detail);
   if (record.cause != Cause::none) fields.add("TOLLGATE_CAUSE", to_string(record.cause));
   if (record.old_verdict) fields.add("TOLLGATE_OLD_VERDICT", to_string(*record.old_verdict));

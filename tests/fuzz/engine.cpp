@@ -23,6 +23,7 @@ EngineOptions options() {
   small.icmp = small.other = FlowHandling::flow;
   small.arrival_interface = ArrivalInterface::reauthorize;
   small.attribution = true;
+  small.observer.max_inspections = 4;
   return small;
 }
 

@@ -18,7 +18,7 @@ EDGES = {
     "flow": ["wire"],
     "process": ["base"],
     "config": ["flow", "process"],
-    "policy": ["config", "names"],
+    "policy": ["config", "names", "inspect"],
     "record": ["flow", "process", "names", "inspect"],
     "engine": ["policy", "record", "inspect", "names"],
     "ruleset": ["config"],

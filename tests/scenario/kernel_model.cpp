@@ -231,7 +231,7 @@ void KernelModel::send(const FiveTuple& flow, Direction direction, bool reply, s
       ++counts_.carried;
       return;
     }
-    if (entry->mark != FlowMark::undecided) return;  // refused in the kernel
+    if (!asks_daemon(entry->mark)) return;  // refused in the kernel
   }
   Queued packet;
   packet.id = {static_cast<std::uint16_t>(reply ? 2 : 0), ++last_packet_};
@@ -241,7 +241,13 @@ void KernelModel::send(const FiveTuple& flow, Direction direction, bool reply, s
   packet.entry = entry != nullptr ? entry->id : ++last_entry_;
   packet.flags = flags;
   // A program that tries again sends the same segment.
-  if (flags == tcp_flag::syn) packet.sequence = sequence_of(flow);
+  if (flags == tcp_flag::syn) {
+    packet.sequence = sequence_of(flow);
+  } else if (pick(3) == 0) {
+    // The beginning of its stream, whatever it said before.
+    packet.sequence = sequence_of(flow) + 1;
+    packet.says = static_cast<std::uint8_t>(1 + pick(5));
+  }
   if (entry == nullptr && authorized(flow, direction)) return confirm(packet, FlowMark::accept);
   if (packets_.size() + waiting_.size() < 200) packets_.push_back(packet);
 }

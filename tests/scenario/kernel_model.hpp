@@ -65,6 +65,7 @@ class KernelModel {
     std::uint32_t entry = 0;
     std::uint32_t sequence = 0;
     std::uint8_t flags = 0;
+    std::uint8_t says = 0;  // what(), 0: nothing
   };
   struct Socket {
     std::uint64_t cookie = 0;
@@ -101,6 +102,7 @@ class KernelModel {
   Entry* find(const FiveTuple& tuple);
   bool has_socket(const FiveTuple& flow) const;
   std::uint32_t sequence_of(const FiveTuple& flow) const;
+  static Bytes what(std::uint8_t says);
   void confirm(const Queued& packet, FlowMark mark);
   void destroy(const FiveTuple& tuple);
   void changed(ConntrackChanged::Kind kind, const Entry& entry);

@@ -5,11 +5,32 @@
 #include <stdexcept>
 #include <utility>
 
+#include "client_hello.hpp"
 #include "kernel_model.hpp"
 
 namespace tollgate::test {
 
 using namespace std::chrono_literals;
+
+Bytes KernelModel::what(std::uint8_t says) {
+  switch (says) {
+    case 1:
+      return HelloBuilder{}.server_name("a.example").records();
+    case 2:
+      return HelloBuilder{}.server_name("b.example").records();
+    case 3: {
+      Bytes half = HelloBuilder{}.server_name("b.example").records();
+      half.resize(half.size() / 2);
+      return half;
+    }
+    case 4:
+      return bytes_of("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    case 5:
+      return bytes_of("\x01\x02\x03");
+    default:
+      return {};
+  }
+}
 
 // Something of what is on its way arrives.
 void KernelModel::deliver() {
@@ -45,7 +66,7 @@ void KernelModel::deliver_packet() {
   } else {
     builder.udp(travels.source_port, travels.destination_port);
   }
-  const Bytes bytes = builder.build();
+  const Bytes bytes = builder.payload(what(packet.says)).build();
   PacketQueued queued;
   queued.id = packet.id;
   const bool leaves = (packet.direction == Direction::outbound) != packet.reply;
@@ -146,7 +167,7 @@ void KernelModel::carry_out(const Effects& effects) {
     ++counts_.torn;
     // The reset would be a packet to be asked about.
     const Entry* const entry = find(down.tuple);
-    if (entry != nullptr && entry->mark == FlowMark::undecided)
+    if (entry != nullptr && asks_daemon(entry->mark))
       throw std::logic_error{"a reset that does not get out: " + down.tuple.to_string()};
     for (auto at = sockets_.begin(); at != sockets_.end(); ++at) {
       if (!at->second.flow || !(*at->second.flow == down.tuple)) continue;
@@ -211,7 +232,7 @@ void KernelModel::compare(bool read) {
     if (is_tcp(entry.tuple) && is_over(entry.tcp)) continue;
     ++counts_.compared;
     const FlowIndex index = engine.flows().find(FlowKey{entry.tuple});
-    const bool held = entry.mark != FlowMark::undecided;
+    const bool held = !asks_daemon(entry.mark);  // its next packet tells of the others
     if (index == kNoFlow) {
       require(!read || !held, entry.tuple, "carried, and nobody knows it");
       continue;
@@ -228,7 +249,8 @@ void KernelModel::compare(bool read) {
     require(!sure || entry.mark == engine.kernel_mark(flow), entry.tuple, "has another mark than verdict");
   }
   engine.flows().for_each([&](FlowIndex, const Flow& flow) {
-    if (flow.state != FlowState::active || !flow.carried) return;
+    const bool lives = flow.state == FlowState::active || flow.state == FlowState::inspecting;
+    if (!lives || !flow.carried) return;
     require(find(flow.tuple) != nullptr, flow.tuple, "active, and has no entry");
   });
 }

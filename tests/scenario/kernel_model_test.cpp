@@ -38,6 +38,7 @@ KernelModel model(std::uint32_t seed) {
 
 TEST_CASE("a million events, and cache and kernel agree") {
   std::uint64_t events = 0, overruns = 0, torn = 0, authorized = 0, compared = 0, probed = 0, vanished = 0;
+  std::uint64_t inspected = 0;
   for (std::uint32_t seed = 1; events < 1'000'000; ++seed) {
     INFO("seed " << seed);
     KernelModel kernel = model(seed);
@@ -51,6 +52,7 @@ TEST_CASE("a million events, and cache and kernel agree") {
     authorized += kernel.counts().authorized;
     compared += kernel.counts().compared;
     probed += kernel.checker().engine().counters().probed;
+    inspected += kernel.checker().engine().counters().inspected;
     vanished += kernel.checker().engine().counters().vanished;
   }
   // The world has to have been busy, or it proves nothing.
@@ -60,6 +62,7 @@ TEST_CASE("a million events, and cache and kernel agree") {
   CHECK(compared > 1000);
   CHECK(probed > 100);
   CHECK(vanished > 10);
+  CHECK(inspected > 1000);
 }
 
 TEST_CASE("the same seed gives the same trace of a kernel, too") {

@@ -5,6 +5,7 @@
 #include <map>
 #include <stdexcept>
 
+#include "client_hello.hpp"
 #include "dns_builder.hpp"
 #include "scenario_words.hpp"
 
@@ -78,16 +79,38 @@ Hook hook_of(const std::string& word) {
   return kHooks.at(word);
 }
 
+// A text in one word: _ is a blank, | the end of a line.
+Bytes text_of(const std::string& word) {
+  Bytes bytes;
+  for (const char c : word) {
+    if (c == '|') bytes.push_back('\r');
+    bytes.push_back(static_cast<std::uint8_t>(c == '|' ? '\n' : c == '_' ? ' ' : c));
+  }
+  return bytes;
+}
+
 // A packet step's words, read one after another.
 struct PacketWords {
   QueuedPacket packet;
   std::uint8_t flags = 0;
   std::map<std::string, std::uint64_t> numbers;
   std::map<std::string, std::string> texts;
+  Bytes said;
 
   std::uint64_t number(const std::string& name, std::uint64_t otherwise = 0) const {
     const auto found = numbers.find(name);
     return found == numbers.end() ? otherwise : found->second;
+  }
+
+  bool says(const std::string& name, const std::string& value) {
+    if (name == "hello") {
+      said = HelloBuilder{}.server_name(value).alpn({"h2", "http/1.1"}).records();
+    } else if (name == "says") {
+      said = text_of(value);
+    } else {
+      return false;
+    }
+    return true;
   }
 
   void read(const std::vector<std::string>& words, std::size_t at, const std::string& protocol) {
@@ -116,11 +139,13 @@ struct PacketWords {
         const auto [name, value] = setting(word);
         if (name == "asks" || name == "answers") {
           texts[name] = value;
-        } else {
+        } else if (!says(name, value)) {
           numbers[name] = std::stoull(value);
         }
       }
     }
+    said.resize(std::min<std::size_t>(said.size(), number("to", said.size())));
+    said.erase(said.begin(), said.begin() + static_cast<std::ptrdiff_t>(number("from")));
     if (numbers.contains("uid")) queued.uid = static_cast<std::uint32_t>(numbers["uid"]);
     if (numbers.contains("gid")) queued.gid = static_cast<std::uint32_t>(numbers["gid"]);
     queued.conntrack_id = static_cast<std::uint32_t>(number("ctid"));
@@ -168,7 +193,7 @@ QueuedPacket packet_of(const std::vector<std::string>& words) {
     builder.protocol(*parse_protocol(protocol));
   }
   QueuedPacket& packet = read.packet;
-  packet.bytes = builder.payload(payload_of(read)).build();
+  packet.bytes = builder.payload(read.said.empty() ? payload_of(read) : read.said).build();
   packet.queued.wire_length = packet.bytes.size();
   packet.bytes.resize(
       std::min(packet.bytes.size(), static_cast<std::size_t>(read.number("cut", packet.bytes.size()))));

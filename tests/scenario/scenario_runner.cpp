@@ -54,6 +54,9 @@ EngineOptions options_of(const Scenario& scenario) {
       {"on_deadline", verdict(options.on_deadline)},
       {"on_overload", verdict(options.on_overload)},
       {"window", time(options.answer_window)},
+      {"look_packets", number(options.observer.inspection.max_packets)},
+      {"look_time", time(options.observer.inspection_deadline)},
+      {"looks", number(options.observer.max_inspections)},
       {"icmp", either(options.icmp, FlowHandling::packet, FlowHandling::flow)},
       {"other", either(options.other, FlowHandling::packet, FlowHandling::flow)},
       {"icmp_errors", either(options.icmp_errors, IcmpErrors::follow, IcmpErrors::decide)},
@@ -266,6 +269,7 @@ class ScenarioRunner {
                       (record.domain_source ? " for " + record.domain + " (" +
                                                   std::string{to_string(*record.domain_source)} + ")"
                                             : "") +
+                      (record.inspected == 0 ? "" : " after " + std::to_string(record.inspected)) +
                       (record.detail.empty() ? "" : " " + record.detail));
     }
     for (const FlowChanged& change : effects_.changes) {
@@ -285,6 +289,14 @@ class ScenarioRunner {
     }
   }
 
+  double inspecting() const {
+    std::uint32_t count = 0;
+    engine_.flows().for_each([&](FlowIndex, const Flow& flow) {
+      if (flow.state == FlowState::inspecting) ++count;
+    });
+    return count;
+  }
+
   void check(const Step& step) {
     const FlowTable& flows = engine_.flows();
     const std::optional<Time> next = engine_.next_deadline();
@@ -299,6 +311,8 @@ class ScenarioRunner {
         {"generation", engine_.generation().value},
         {"reroute_refused", static_cast<double>(engine_.counters().reroute_refused)},
         {"malformed", static_cast<double>(engine_.counters().malformed.total())},
+        {"inspecting", inspecting()},
+        {"inspected", static_cast<double>(engine_.counters().inspected)},
         {"adopted", static_cast<double>(engine_.counters().adopted)},
         {"probed", static_cast<double>(engine_.counters().probed)},
         {"healed", static_cast<double>(engine_.counters().healed)},

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "catch.hpp"
+#include "client_hello.hpp"
 #include "engine_checker.hpp"
 #include "engine_policies.hpp"
 #include "packet_builder.hpp"
@@ -80,7 +81,12 @@ class World {
         builder.tcp(source_port, port, kFlags[pick(5)], pick(3));
       }
     }
-    return builder.build();
+    if (pick(2) == 0) return builder.build();
+    Bytes said = pick(2) == 0
+                     ? bytes_of("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n")
+                     : HelloBuilder{}.server_name(pick(2) == 0 ? "a.example" : "b.example").records();
+    if (pick(3) == 0) said.resize(pick(static_cast<std::uint32_t>(said.size())));
+    return builder.payload(said).build();
   }
 
   void queue(const Bytes& bytes) {
@@ -168,6 +174,7 @@ TEST_CASE("in a random world every packet gets one verdict and every bound holds
     CHECK(world.checker().engine().counters().reasons[Reason::timed_out] > 0);
     CHECK(world.checker().engine().counters().reasons[Reason::overload] > 0);
     CHECK(world.checker().engine().counters().malformed.total() > 0);
+    CHECK(world.checker().engine().counters().inspected > 100);
     world.checker().handle(Stopping{}, world.now());
     CHECK(world.checker().waiting() == 0);
   }

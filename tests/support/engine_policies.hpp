@@ -15,8 +15,8 @@ namespace tollgate::test {
 inline Decision decide_or_ask(const Policy& policy, const Evidence& seen) {
   const Decision decision = decide(policy, seen);
   const Decided* decided = std::get_if<Decided>(&decision);
-  const bool asks =
-      decided != nullptr && decided->rule != kNoRule && policy.rules()[decided->rule].name.starts_with("ask");
+  const bool asks = decided != nullptr && decided->reason == Reason::rule &&
+                    policy.rules()[decided->rule].name.starts_with("ask");
   return asks ? Decision{Waits{decided->rule}} : decision;
 }
 
@@ -87,6 +87,38 @@ verdict = "reroute-nameserver"
 name = "six"
 address = "2001:db8::/32"
 verdict = "permanent-accept"
+)",
+    R"([default]
+outbound = "permanent-accept"
+inbound = "permanent-block"
+[[rule]]
+name = "not to b"
+sni = "b.example"
+verdict = "permanent-block"
+[[rule]]
+name = "not in clear"
+direction = ["outbound", "inbound"]
+port = [80, 443]
+encrypted = true
+verdict = "permanent-accept"
+[[rule]]
+name = "ask about the web"
+protocol_seen = "http"
+verdict = "accept"
+[[rule]]
+name = "by program"
+process = "/usr/bin/curl"
+verdict = "permanent-accept"
+[[rule]]
+name = "again and again"
+port = 25
+protocol_seen = "tls"
+verdict = "accept"
+[[rule]]
+name = "quietly"
+port = 25
+encrypted = false
+verdict = "drop"
 )",
 };
 

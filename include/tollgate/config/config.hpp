@@ -147,6 +147,15 @@ struct Config {
     friend bool operator==(const Names&, const Names&) = default;
   } names;
 
+  // How far the first bytes of a flow are looked into. At a bound it is what it has shown to be by then.
+  struct Inspection {
+    std::uint32_t max_packets = 48;                // with payload, of both sides
+    std::uint32_t max_bytes = 16'384 + 512;        // of each side: the longest ClientHello, framed
+    Duration deadline = std::chrono::seconds{30};  // from the first payload; looked at with the next packet
+    std::uint32_t max_flows = 2048;  // at once; past it the one that began first is as far as it is
+    friend bool operator==(const Inspection&, const Inspection&) = default;
+  } inspection;
+
   struct Log {
     std::uint32_t rate = 100;    // records a second, on average
     std::uint32_t burst = 1000;  // records at once

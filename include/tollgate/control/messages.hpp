@@ -35,6 +35,7 @@ struct Status {
   struct Flows {
     std::uint64_t active = 0, ended = 0, pending = 0, limit = 0, evicted = 0;
     std::uint64_t adopted = 0;         // were there before the daemon, or came without being asked about
+    std::uint64_t inspected = 0;       // were accepted until their first bytes had told
     std::uint64_t idle_percent = 100;  // of the idle times that are in force; less when the table fills
   } flows;
   struct Queue {
@@ -209,6 +210,12 @@ struct ExplainRequest {
   std::optional<std::uint32_t> uid, gid;
   std::string domain;       // canonical; "" empty
   std::string name_source;  // of the domain; "" is "dns"
+  // What its first bytes say. None of it given: they are still to come.
+  std::string sni;
+  std::vector<std::string> alpn;
+  std::string protocol_seen;      // "" is "tls" with sni or alpn
+  std::optional<bool> encrypted;  // else as protocol_seen has it
+  std::optional<bool> name_mismatch;
   // Of the process; where none is given, nothing is known of it.
   ProcessTexts who;
 };

@@ -25,7 +25,8 @@ struct Waits {
 
 using Decision = std::variant<Decided, Waits>;
 
-// Stages 3 and 4 of DESIGN.md §4. Pure.
+// Stages 3 to 5 of DESIGN.md §4. Pure. What depends on first bytes that are not there yet is accepted so far,
+// with Reason::inspecting and the rule that waits for them.
 Decision decide(const Policy& policy, const Evidence& seen);
 
 }  // namespace tollgate

@@ -63,6 +63,7 @@ struct EngineCounters {
   std::uint64_t evicted = 0;
   std::uint64_t reroute_refused = 0;         // a reroute that had nowhere to go
   std::uint64_t adopted = 0;                 // flows that conntrack had and we did not
+  std::uint64_t inspected = 0;               // flows that were accepted until their first bytes had told
   std::uint64_t owners_late = 0;             // of flows, not found in time
   std::uint64_t probed = 0;                  // idle flows that conntrack was asked about
   std::uint64_t resyncs = 0;                 // readings of conntrack's table, finished
@@ -178,7 +179,7 @@ class Engine {
   Cause why_again(const Context& context, const Flow& flow) const;
   void decide_flow(const Context& context, FlowIndex index, Cause cause);
   void answer(const Context& context, FlowIndex index, Reason reason);
-  void answer_again(const Context& context, FlowIndex index, Verdict old);
+  void answer_again(const Context& context, FlowIndex index, Verdict old, FlowMark held);
   void hold(const Context& context, FlowIndex index);
   void follow_tcp(const Context& context, FlowIndex index);
 
@@ -201,6 +202,12 @@ class Engine {
     std::uint32_t rule = kNoRule;
   };
   void record(FlowIndex index, Cause cause, std::optional<Before> old, Time now, Effects& effects);
+
+  // Flows under inspection, in engine_inspection.cpp.
+  void show_first_bytes(FlowIndex index, Evidence& seen) const;
+  void look_into(FlowIndex index, const Decided& decided, Effects& effects);
+  void count_inspected(FlowIndex index, std::size_t packets);
+  void give_up_inspection(FlowIndex index, Time now, Effects& effects);
 
   // The life of a flow, in engine_lifetime.cpp.
   FlowIndex find(const ConntrackEntry& entry) const;

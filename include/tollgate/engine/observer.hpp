@@ -25,12 +25,15 @@ struct Observed {
   // It asked for another name than those under which its address was resolved.
   bool name_mismatch = false;
   std::shared_ptr<const Findings> findings;  // null: nothing of it was looked at
+  bool looked = false;                       // at its first bytes: what they say will not change any more
 };
 
 struct ObserverLimits {
   NameLimits names;
   DnsWatchLimits questions;
   InspectionLimits inspection;
+  // From a flow's first payload on: the packet after it finds it looked at.
+  Duration inspection_deadline = std::chrono::seconds{30};
   // Flows that are being looked at, and connections of DNS over TCP. Past either, the one that began
   // first is looked at no longer: what it has shown stands.
   std::uint32_t max_inspections = 2048;
@@ -78,8 +81,8 @@ class Observer {
   struct Watched {
     Observed observed;
     bool named_by_dns = false;
-    bool looked = false;                         // at its first bytes, for as long as it took
-    std::unique_ptr<FlowInspection> inspection;  // until then
+    std::unique_ptr<FlowInspection> inspection;  // until it was looked at
+    std::optional<Time> spoke;                   // its first payload, while it is
   };
 
   // Flows in the order in which they got something of which there is only so much.

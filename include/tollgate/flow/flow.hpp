@@ -78,6 +78,7 @@ struct FlowDetail {
   // What conntrack said last that every packet changes: its count of them (the lower bits) or, without
   // accounting, when it would forget the entry, in Unix seconds. 0: unheard.
   std::uint32_t activity = 0;
+  std::uint16_t inspected = 0;            // packets that came up until its first bytes had told; 0: not asked
   std::uint16_t round = 0;                // the last reading of conntrack's table that saw it
   Cause cause = Cause::none;              // of the last decision, when it was not the first
   Verdict old_verdict = Verdict::accept;  // before it; meaningful with a cause

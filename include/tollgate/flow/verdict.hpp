@@ -70,6 +70,7 @@ enum class Reason : std::uint8_t {
   asking,           // somebody is asked about a flow that had a verdict, and it is blocked meanwhile
   killed,           // somebody cut the flow by hand; stands until it is revoked or over
   own,              // the daemon's own: its nameserver asks somebody
+  inspecting,       // accepted so far: what becomes of it depends on its first bytes
   count_,
 };
 std::string_view to_string(Reason reason);
@@ -108,6 +109,8 @@ enum class FlowMark : std::uint8_t {
 };
 // The mark that hands a permanent verdict to the kernel; undecided for temporary ones.
 FlowMark flow_mark(Verdict verdict);
+// Its packets come up all the same.
+constexpr bool asks_daemon(FlowMark mark) { return mark == FlowMark::undecided || mark == FlowMark::inspect; }
 // The verdict that a ct mark stands for; nullopt for undecided, inspect and what is not ours.
 std::optional<Verdict> verdict_of(FlowMark mark);
 

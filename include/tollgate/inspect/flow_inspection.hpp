@@ -33,6 +33,11 @@ class FlowInspection {
   // A packet of the flow, in the order in which it was seen. No effect once finished.
   void on_packet(const Packet& packet, bool from_client);
 
+  // Nobody waits any longer: it is what it has shown to be.
+  void give_up() {
+    if (!finished_) settle();
+  }
+
   bool finished() const { return finished_; }
   const Findings& findings() const { return findings_; }
   // With payload, up to the one that settled it.

@@ -7,6 +7,7 @@
 #include "tollgate/base/known.hpp"
 #include "tollgate/flow/five_tuple.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/inspect/findings.hpp"
 #include "tollgate/names/name_source.hpp"
 #include "tollgate/process/process_field.hpp"
 
@@ -33,6 +34,11 @@ struct Evidence {
   // The name that it was meant for, canonical: lower case, IDNA in its ASCII form, no dot at the end.
   Known<std::string_view> domain;
   NameSource domain_source = NameSource::dns;  // of a known domain
+  // What its first bytes say (never null when known). Awaited while they are still being looked at; empty
+  // when nobody does.
+  Known<const Findings*> findings;
+  Known<bool> encrypted;      // that may be known while the rest is awaited
+  Known<bool> name_mismatch;  // it asked for another name than those its address was resolved from
   // Asked again about a flow that had a verdict before.
   bool reauthorize = false;
   // Before or after resolving: a question for `domain`, or for a name that it stands for, and no flow yet

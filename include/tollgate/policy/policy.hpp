@@ -23,7 +23,8 @@ namespace tollgate {
 enum class Match : std::uint8_t {
   no,
   yes,
-  unknown,  // waits for evidence that is not yet there
+  unknown,   // waits for evidence that is not yet there
+  inspects,  // waits for nothing but what the flow's first bytes say
 };
 
 // How far the rules got: the first rule that is not `no`.
@@ -113,6 +114,12 @@ class Policy {
   virtual std::vector<TriedRule> explain(const Evidence& seen) const = 0;
 };
 
+// What a rule that matches gives to this flow: its verdict or, where it demands encryption and there is
+// none, permanent_block.
+Verdict given_verdict(const Rule& rule, const Evidence& seen);
+
+// Whether any of its rules speaks of the first bytes of flows.
+bool asks_for_first_bytes(const Policy& policy);
 // Whether any of its rules speaks of that field of a process.
 bool asks_for(const Policy& policy, ProcessField field);
 

@@ -11,6 +11,7 @@
 #include "tollgate/base/scope.hpp"
 #include "tollgate/base/time.hpp"
 #include "tollgate/flow/verdict.hpp"
+#include "tollgate/inspect/findings.hpp"
 #include "tollgate/names/name_source.hpp"
 #include "tollgate/policy/domains.hpp"
 #include "tollgate/policy/places.hpp"
@@ -80,6 +81,17 @@ constexpr bool is_of_names(Stage stage) {
   return stage == Stage::before_resolving || stage == Stage::after_resolving;
 }
 
+// What a rule says of a flow's first bytes (stage 5).
+struct FirstBytesMatch {
+  FieldMatch<std::string> sni;    // globs, in lower case
+  FieldMatch<std::string> alpn;   // globs; any of the protocols that the flow offers will do
+  FieldMatch<Spoken> protocol;    // protocol_seen
+  std::optional<bool> encrypted;  // see Rule::demands_encryption
+  std::optional<bool> name_mismatch;
+  bool any() const { return sni.any() && alpn.any() && protocol.any() && !encrypted && !name_mismatch; }
+  friend bool operator==(const FirstBytesMatch&, const FirstBytesMatch&) = default;
+};
+
 // One [[rule]], checked. Every field that is given must match; within a field any value will do.
 struct Rule {
   std::string name;  // as written, or "FILE:LINE" when it has none
@@ -103,6 +115,7 @@ struct Rule {
   FieldMatch<std::uint32_t> users;                          // uids
   FieldMatch<std::uint32_t> groups;                         // gids
   std::array<FieldMatch<std::string>, kProcessFields> who;  // globs, by ProcessField
+  FirstBytesMatch first_bytes;
   std::optional<bool> reauthorize;
   // Types of questions for names (IANA's numbers); empty: any. Given, the rule is for questions only.
   std::vector<std::uint16_t> query_types;
@@ -113,11 +126,13 @@ struct Rule {
   Verdict verdict = Verdict::accept;
   // peers = "any": what it accepts authorizes the local socket, whoever the peer is.
   bool any_peer = false;
-  // The earliest stage at which everything the rule speaks of can be known: communication when it
-  // names neither protocol, port, source nor interface, else link.
+  // The earliest stage at which everything the rule speaks of can be known: inspection when it speaks of
+  // the first bytes; communication when it names neither protocol, port, source nor interface; else link.
   Stage stage = Stage::link;
   // For questions alone: no flow meets it.
   bool for_names() const { return pinned && is_of_names(*pinned); }
+  // "Encrypted or not at all": what the rule would let pass and is not encrypted is blocked by it.
+  bool demands_encryption() const { return first_bytes.encrypted == true && lets_pass(verdict); }
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 

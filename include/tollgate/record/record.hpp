@@ -42,7 +42,8 @@ struct Record {
   std::string domain;      // for whom it was meant, canonical; "" when that is not known
   std::optional<NameSource> domain_source;
   std::shared_ptr<const Findings> findings;  // what its first bytes said; null when nobody looked
-  std::string detail;                        // for unparsed: the parse error; else empty
+  std::uint32_t inspected = 0;  // packets that came up until its first bytes had told; 0: not asked
+  std::string detail;           // for unparsed: the parse error; else empty
 };
 
 // A line for people, readable on its own:
@@ -57,7 +58,8 @@ std::string to_line(const Record& record);
 // TOLLGATE_COMMAND, TOLLGATE_PARENT (path of the nearest), TOLLGATE_SCRIPT, TOLLGATE_CGROUP, TOLLGATE_UNIT,
 // TOLLGATE_SLICE, TOLLGATE_SESSION, TOLLGATE_CONTAINER, TOLLGATE_APP, TOLLGATE_PROCESS_SOURCE; of whom it was
 // meant for TOLLGATE_DOMAIN, TOLLGATE_DOMAIN_SOURCE; of what it said TOLLGATE_SNI, TOLLGATE_ALPN (with
-// commas), TOLLGATE_PROTOCOL_SEEN, TOLLGATE_ENCRYPTED ("true", "false"); for ICMP instead of the ports
+// commas), TOLLGATE_PROTOCOL_SEEN, TOLLGATE_ENCRYPTED ("true", "false"),
+// TOLLGATE_INSPECTED (packets); for ICMP instead of the ports
 // TOLLGATE_ICMP_TYPE, TOLLGATE_ICMP_CODE, TOLLGATE_ICMP_ID. Those that do not apply are left out.
 std::vector<std::pair<std::string_view, std::string>> to_fields(const Record& record);
 

@@ -152,7 +152,8 @@ TEST_CASE("explain asks the daemon") {
       ran.call ==
       R"({"method":"io.tollgate.Explain","parameters":{"direction":"outbound","protocol":"tcp",)"
       R"("source":"0.0.0.0","destination":"10.0.0.2","source_port":0,"destination_port":53,"interface":"",)"
-      R"("uid":5,"gid":null,"domain":"","name_source":"","process":"/usr/bin/curl","command":null,"parent":null,"script":null,)"
+      R"("uid":5,"gid":null,"domain":"","name_source":"","sni":"","alpn":[],"protocol_seen":"",)"
+      R"("encrypted":null,"name_mismatch":null,"process":"/usr/bin/curl","command":null,"parent":null,"script":null,)"
       R"("unit":null,"slice":null,"session":null,"cgroup":null,"container":null,"app":null,)"
       R"("sha256":null}})");
 }

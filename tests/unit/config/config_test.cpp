@@ -39,6 +39,7 @@ TEST_CASE("an empty file gives the defaults") {
   CHECK(config.flow == initial.flow);
   CHECK(config.pending == initial.pending);
   CHECK(config.log == initial.log);
+  CHECK(config.inspection == initial.inspection);
   CHECK(config.nameserver == initial.nameserver);
   CHECK_FALSE(config.nameserver.configured());
   CHECK_FALSE(config.tunnel.configured());
@@ -115,6 +116,11 @@ deadline = "15s"
 on_deadline = "accept"
 on_overload = "block"
 in_reauthorization = "block"
+[inspection]
+max_packets = 7
+max_bytes = 8000
+deadline = "9s"
+max_flows = 10
 [log]
 rate = 5
 burst = 6
@@ -126,6 +132,7 @@ address6 = "2001:db8::1"
 port = 9000
 )");
   CHECK(config.queue == Config::Queue{65530, 100, 128, 4096});
+  CHECK(config.inspection == Config::Inspection{7, 8000, 9s, 10});
   CHECK(config.mark_mask == 0xf8);
   CHECK(config.interface_mask == 0x700);
   CHECK(config.flow == Config::Flow{7,
@@ -339,6 +346,17 @@ TEST_CASE("what waits fits into the queue") {
   CHECK(wrong("[pending]\nmax_packets = 4096\n") ==
         Lines{"t.toml:2:15: pending.max_packets (4096) must be below queue.max_length (4096)"});
   CHECK(wrong("[pending]\nmax_packets = 10\n[queue]\nmax_length = 11\n").empty());
+}
+
+TEST_CASE("what inspection may not be") {
+  CHECK(
+      wrong("[inspection]\nmax_packets = 0\nmax_bytes = 63\ndeadline = \"0s\"\nflows = 1\n") ==
+      Lines{
+          "t.toml:2:15: inspection.max_packets must be an integer from 1 to 10000, not 0",
+          "t.toml:3:13: inspection.max_bytes must be an integer from 64 to 1048576, not 63",
+          "t.toml:4:12: inspection.deadline must be a duration from 1ms to a year, like \"250ms\", \"15s\", "
+          "\"10m\", \"1h\" or whole seconds, not \"0s\"",
+          "t.toml:5:1: unknown key \"flows\" in inspection"});
 }
 
 TEST_CASE("all errors are reported, in order of place") {

@@ -14,7 +14,7 @@ inline Status status() {
   status.mark_path = "conntrack";
   status.fail = "closed";
   status.policy = {3, 17, 1700000000.25};
-  status.flows = {11, 2, 1, 262144, 4, 6, 50};
+  status.flows = {11, 2, 1, 262144, 4, 6, 9, 50};
   status.queue = {100, {{"accept", 90}, {"permanent-drop", 10}}, 1, 2, 3, 5};
   status.conntrack = {300, 65536, 1, 13, 14, 400, 2};
   status.sockets = {500, 3, 4};
@@ -154,6 +154,11 @@ inline ExplainRequest explain_request() {
   request.gid = 6;
   request.domain = "x.org";
   request.name_source = "tls-sni";
+  request.sni = "y.org";
+  request.alpn = {"h3"};
+  request.protocol_seen = "quic";
+  request.encrypted = false;
+  request.name_mismatch = true;
   request.who[ProcessField::process] = "/usr/bin/curl";
   request.who[ProcessField::command] = "curl x";
   request.who[ProcessField::parent] = "/usr/bin/bash";

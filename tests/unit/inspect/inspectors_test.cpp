@@ -76,6 +76,25 @@ TEST_CASE("TLS: what begins so and is not", "[inspect]") {
   CHECK(summary({client(Bytes{22, 3, 1, 0, 4, 1, 1, 0, 0})}) == "tls malformed in clear");  // 64 KiB
 }
 
+TEST_CASE("what is not encrypted is known for that before it is known for what it is", "[inspect]") {
+  const auto encrypted = [](std::vector<Said> said) {
+    return told(tcp(std::move(said))).findings().encrypted;
+  };
+  CHECK(encrypted({client("GET / HTTP/1.1\r\nHost: ")}) == false);
+  // It may yet be what starts TLS, or SSH.
+  CHECK_FALSE(encrypted({client("E")}));
+  CHECK_FALSE(encrypted({client("SSH-2")}));
+  CHECK_FALSE(encrypted({server("220 mail"), client("EHLO me\r\n")}));
+  CHECK_FALSE(encrypted({server("220 mail")}));
+  CHECK_FALSE(encrypted({client(Bytes{22, 3, 1})}));
+}
+
+TEST_CASE("an inspection that is given up is what it has shown to be", "[inspect]") {
+  FlowInspection inspection = told(tcp({client(Bytes{22, 3, 1})}));
+  inspection.give_up();
+  CHECK(summary(inspection) == "- in clear");
+}
+
 TEST_CASE("HTTP", "[inspect]") {
   CHECK(summary({client("GET / HTTP/1.1\r\nHost: Www.Example.org.\r\n\r\n")}) ==
         "http www.example.org in clear");

@@ -206,6 +206,49 @@ verdict = "block"
   CHECK(policy->match(seen).rule == 2);
 }
 
+TEST_CASE("a rule about first bytes waits for them alone, and one that lets pass demands encryption") {
+  const PolicyPointer policy = good(R"([[rule]]
+sni = ["b.example", "*.b.example"]
+verdict = "block"
+[[rule]]
+port = 443
+encrypted = true
+verdict = "permanent-accept"
+[[rule]]
+encrypted = true
+verdict = "drop"
+)");
+  CHECK(asks_for_first_bytes(*policy));
+  CHECK(policy->rules()[0].stage == Stage::inspection);
+  Evidence seen = tcp("10.0.0.1", "10.0.0.2", 443);
+  seen.findings = Known<const Findings*>::awaited();
+  seen.encrypted = seen.name_mismatch = Known<bool>::awaited();
+  CHECK(policy->match(seen).match == Match::inspects);
+  CHECK(policy->match(seen).rule == 0);
+  Findings said;
+  said.sni = "www.b.example";
+  seen.findings = &said;
+  seen.encrypted = true;
+  CHECK(policy->match(seen).rule == 0);
+  said.sni = "a.example";
+  CHECK(policy->match(seen).rule == 1);
+  CHECK(given_verdict(policy->rules()[1], seen) == Verdict::permanent_accept);
+  seen.encrypted = false;
+  CHECK(policy->match(seen).match == Match::yes);
+  CHECK(policy->match(seen).rule == 1);
+  CHECK(given_verdict(policy->rules()[1], seen) == Verdict::permanent_block);
+  // In a rule that refuses it is a field like any other.
+  seen.tuple.destination_port = 80;
+  CHECK(policy->match(seen).match == Match::no);
+  seen.encrypted = true;
+  CHECK(policy->match(seen).rule == 2);
+  // Nobody looked.
+  seen.findings = {};
+  seen.encrypted = {};
+  CHECK(policy->match(seen).match == Match::no);
+  CHECK_FALSE(asks_for_first_bytes(*good("[[rule]]\nport = 1\nverdict = \"drop\"\n")));
+}
+
 TEST_CASE("the remote end is the destination, and of inbound flows the source") {
   const PolicyPointer policy = good("[[rule]]\naddress = \"192.0.2.0/24\"\nverdict = \"drop\"\n");
   Evidence seen = tcp("10.0.0.1", "192.0.2.1", 80);

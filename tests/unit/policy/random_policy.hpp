@@ -51,6 +51,9 @@ class RandomWorld {
     seen.domain_source = static_cast<NameSource>(below(3));
     process_ = process();
     seen.process = known<const Process*>(&process_);
+    seen.findings = known<const Findings*>(&kFindings[below(kFindings.size())]);
+    seen.encrypted = known<bool>(coin());
+    seen.name_mismatch = known<bool>(coin());
     seen.reauthorize = coin();
     return seen;
   }
@@ -192,6 +195,18 @@ class RandomWorld {
     return match;
   }
 
+  FirstBytesMatch first_bytes() {
+    FirstBytesMatch match;
+    if (coin()) match.sni.values.emplace_back(coin() ? "*.example" : kFindings[below(3)].sni);
+    if (seldom()) match.sni.unknown = true;
+    if (seldom()) match.alpn.values.emplace_back(coin() ? "h*" : "h2");
+    if (seldom()) match.protocol.values.push_back(coin() ? Spoken::tls : Spoken::http);
+    if (seldom()) match.protocol.unknown = true;
+    if (coin()) match.encrypted = coin();
+    if (seldom()) match.name_mismatch = coin();
+    return match;
+  }
+
   Rule rule(std::size_t number) {
     Rule rule;
     rule.name = "rule " + std::to_string(number);
@@ -220,6 +235,7 @@ class RandomWorld {
     if (seldom()) rule.interfaces.unknown = coin();
     if (coin()) rule.who[below(kProcessFields)] = texts();
     if (seldom()) rule.who[below(kProcessFields)] = texts();
+    if (coin()) rule.first_bytes = first_bytes();
     if (seldom()) rule.reauthorize = coin();
     rule.verdict = static_cast<Verdict>(below(kVerdictCount));
     return rule;
@@ -237,6 +253,16 @@ class RandomWorld {
     }
   }
 
+  static Findings said(std::optional<Spoken> protocol, const char* sni, std::vector<std::string> alpn) {
+    Findings findings;
+    findings.protocol = protocol;
+    findings.sni = sni;
+    findings.alpn = std::move(alpn);
+    return findings;
+  }
+  static inline const std::array<Findings, 4> kFindings = {
+      said(Spoken::tls, "a.example", {"h2", "http/1.1"}), said(Spoken::tls, "b.example", {}),
+      said(Spoken::quic, "c.other", {"h3"}), said(std::nullopt, "", {})};
   static inline const std::array<std::string, 4> kTexts = {"/a", "/ab", "/b", "/c/d"};
   std::mt19937 random_;
   Process process_;  // of the last evidence

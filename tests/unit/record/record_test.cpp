@@ -50,6 +50,18 @@ TEST_CASE("A line says the whole decision", "[record]") {
         "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000, rule \"no web\" (link)");
 }
 
+TEST_CASE("A decision by first bytes says how many packets they took", "[record]") {
+  Record record = web_record();
+  CHECK_FALSE(fields_of(record).contains("TOLLGATE_INSPECTED"));
+  record.stage = Stage::inspection;
+  record.inspected = 4;
+  CHECK(
+      to_line(record) ==
+      "permanent-block outbound tcp 10.0.0.1:4711 > 10.0.0.2:80 eth0 uid 1000, rule \"no web\" (inspection), "
+      "after 4 packets");
+  CHECK(fields_of(record).at("TOLLGATE_INSPECTED") == "4");
+}
+
 TEST_CASE("A decision taken again says what was before it, and why", "[record]") {
   Record record = web_record();
   CHECK_FALSE(fields_of(record).contains("TOLLGATE_CAUSE"));
