@@ -348,7 +348,7 @@ void Engine::decide_flow(const Context& context, FlowIndex index, Cause cause) {
   const bool known = flow.state != FlowState::pending && flow.carried;
   const bool looked_into = flow.state == FlowState::inspecting;
   const FlowMark held = kernel_mark(flow);
-  const bool by_first_bytes = decided != nullptr && decided->stage == Stage::inspection;
+  const bool by_first_bytes = decided != nullptr && !handed_down && decided->stage == Stage::inspection;
   if (looked_into || (flow.state == FlowState::pending && by_first_bytes)) count_inspected(index, 1);
   settle(index, decided != nullptr ? *decided : blocked, cause, context.now, context.effects);
   const bool told = looked_into && flow.state != FlowState::inspecting;
@@ -364,9 +364,18 @@ void Engine::answer_again(const Context& context, FlowIndex index, Verdict old, 
   // the packet does not do it.
   const Flow& flow = flows_.at(index);
   const FlowMark mark = kernel_mark(flow);
-  enforce(index, old, mark == FlowMark::undecided ? held : mark, context.now, context.effects);
+  const bool dropped = context.queued.hook == Hook::output && is_torn_down(flow, old);
+  enforce(index, old, mark == FlowMark::undecided || dropped ? held : mark, context.now, context.effects);
   if (context.effects.deletions.size() != deletions) {
     return give_single(context.held(), Verdict::drop, flow.reason, context.effects);
+  }
+  // Were it refused its own socket would hear of it first, and be gone by the time that it is destroyed: the
+  // other end would never know.
+  if (dropped) {
+    counters_.verdicts.add(flow.verdict);
+    counters_.reasons.add(flow.reason);
+    context.effects.verdicts.push_back({context.queued.id, PacketVerdict::Action::drop, FlowMark::undecided});
+    return;
   }
   answer(context, index, flow.reason);
 }

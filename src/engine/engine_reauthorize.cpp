@@ -108,19 +108,19 @@ void Engine::enforce(FlowIndex index, Verdict old, FlowMark old_mark, Time now, 
     effects.deletions.push_back({entry_tuple(index)});
     return end(index, now, effects);
   }
-  const bool refused = flow.verdict == Verdict::block || flow.verdict == Verdict::permanent_block;
   const FlowMark mark = kernel_mark(flow);
   // Block lets resets pass, and nothing else.
-  const bool opened = refused && lets_pass(old) && tear_down(index, effects) && asks_daemon(old_mark);
+  const bool torn = is_torn_down(flow, old);
+  if (torn) effects.tear_downs.push_back({flow.tuple, flow.direction, flows_.detail(index).socket});
+  const bool opened = torn && asks_daemon(old_mark);
   if (opened) effects.openings.push_back({entry_tuple(index), FlowMark::block});
   if (mark != old_mark || opened) effects.marks.push_back({entry_tuple(index), mark});
 }
 
-bool Engine::tear_down(FlowIndex index, Effects& effects) const {
-  const Flow& flow = flows_.at(index);
-  if (!is_tcp(flow) || flow.direction == Direction::forward) return false;
-  effects.tear_downs.push_back({flow.tuple, flow.direction, flows_.detail(index).socket});
-  return true;
+// A TCP connection with a socket of this machine passed so far, and is refused.
+bool Engine::is_torn_down(const Flow& flow, Verdict old) {
+  const bool refused = flow.verdict == Verdict::block || flow.verdict == Verdict::permanent_block;
+  return refused && lets_pass(old) && is_tcp(flow) && flow.direction != Direction::forward;
 }
 
 void Engine::on(const AnswerGiven& answer, Time now, Effects& effects) {

@@ -57,7 +57,7 @@ void Observer::on_owner(const Flow& flow, ProgramKey program, Time now) {
   const auto name = names_.find(program, flow.tuple.destination_address(), now);
   if (!name) return;
   Watched& seen = watched(flow.id);
-  if (seen.looked && !seen.observed.domain.empty()) return;
+  if (seen.observed.looked && !seen.observed.domain.empty()) return;
   seen.observed.domain = name->name;
   seen.observed.domain_source = name->source;
   seen.named_by_dns = true;

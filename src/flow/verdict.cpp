@@ -23,9 +23,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Direction::count
 constexpr std::array<std::string_view, 6> kStages = {
     "none", "before-resolving", "after-resolving", "communication", "link", "inspection"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(Reason::count_)> kReasons = {
-    "rule",      "default",  "cached", "unparsed", "invalid", "related", "answered",
-    "timed-out", "overload", "folded", "window",   "asking",  "killed",  "own",
-    "inspecting",
+    "rule",     "default", "cached", "unparsed", "invalid", "related", "answered",   "timed-out",
+    "overload", "folded",  "window", "asking",   "killed",  "own",     "inspecting",
 };
 constexpr std::array<std::string_view, static_cast<std::size_t>(Cause::count_)> kCauses = {
     "none", "policy", "rule", "expired", "arrival", "completion", "revoked", "killed", "restart", "resync",

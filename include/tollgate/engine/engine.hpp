@@ -245,7 +245,7 @@ class Engine {
   void reauthorize(FlowIndex index, Cause cause, Time now, Effects& effects);
   void reauthorize_slice(Time now, Effects& effects);
   void enforce(FlowIndex index, Verdict old, FlowMark old_mark, Time now, Effects& effects);
-  bool tear_down(FlowIndex index, Effects& effects) const;
+  static bool is_torn_down(const Flow& flow, Verdict old);
   void withdraw_sockets(Effects& effects);
   void authorize_socket(const Flow& flow, std::uint32_t policy_rule, Effects& effects);
 
