@@ -216,6 +216,7 @@ s.listen()
 select.select([s], [], [])
 if os.fork() == 0:
     os.dup2(s.fileno(), 3)
+    os.set_inheritable(3, True)
     os.execvp('python3', ['python3', sys.argv[3]])
 os.wait()
 )");
