@@ -105,11 +105,11 @@ TEST_CASE("throughput beside a flood, with tollgate and without") {
       const Measured calm = stream(scene.net, seconds, {});
       const Measured without = stream(scene.net, seconds, per_second);
       scene.daemon.start();
-      const std::uint64_t idle = resident_bytes(scene.daemon.pid());
+      const std::uint64_t idle = own_bytes(scene.daemon.pid());
       const Measured before = stream(scene.net, seconds, {});
       const Measured with = stream(scene.net, seconds, per_second);
       const Status status = scene.daemon.status();
-      const std::uint64_t grown = resident_bytes(scene.daemon.pid()) - idle;
+      const std::uint64_t grown = own_bytes(scene.daemon.pid()) - idle;
       REQUIRE(scene.daemon.stop().status == 0);
       against_none.push_back(with.megabits / without.megabits);
       against_before.push_back(with.megabits / before.megabits);

@@ -52,7 +52,7 @@ TEST_CASE("a flood of SYN, UDP and ICMP from random addresses") {
                "[flow]\nmax_flows = " + std::to_string(kMaxFlows) +
                    "\n[queue]\nmax_length = 256\n[pending]\nmax_packets = 32\n"}};
   in(scene.net.host, [] { count_arrivals(); });
-  const std::uint64_t idle = resident_bytes(scene.daemon.pid());
+  const std::uint64_t idle = own_bytes(scene.daemon.pid());
   const std::uint64_t received_before = scene.daemon.received();
   Meanwhile traffic{{inbound(scene, kPeer.v4), inbound(scene, kPeer.v6)}, Meanwhile::Datagrams::no};
   traffic.once_more();
@@ -88,7 +88,7 @@ TEST_CASE("a flood of SYN, UDP and ICMP from random addresses") {
   // 2. The table is full and no fuller, and memory with it: a flow, its place in the index, and room for
   //    the allocator.
   REQUIRE(status.flows.active + status.flows.ended <= kMaxFlows);
-  REQUIRE(resident_bytes(scene.daemon.pid()) < idle + kMaxFlows * 1024 + (4U << 20));
+  REQUIRE(own_bytes(scene.daemon.pid()) < idle + kMaxFlows * 1024 + (4U << 20));
   // 3. The log is short, and says how much it did not say.
   REQUIRE(status.log.suppressed > 0);
   REQUIRE(static_cast<double>(status.log.written) <= 1000 + 100 * (status.uptime_seconds + 1));

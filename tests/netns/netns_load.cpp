@@ -25,7 +25,7 @@ constexpr std::uint64_t kAllocator = 2 << 20;
 
 TEST_CASE("5,000 flows at once: all connect, all are listed, the counts agree") {
   Scene scene{{accepting_defaults()}};
-  const std::uint64_t idle = resident_bytes(scene.daemon.pid());
+  const std::uint64_t idle = own_bytes(scene.daemon.pid());
   std::vector<Socket> streams;
   std::set<std::uint16_t> ports;
   const auto all = ways(scene, kPeer);
@@ -64,7 +64,7 @@ TEST_CASE("5,000 flows at once: all connect, all are listed, the counts agree") 
   }
   REQUIRE(listed_ports == ports);
   // A table of a quarter of a million places grows by less than a kilobyte for each flow.
-  const std::uint64_t grown = resident_bytes(scene.daemon.pid()) - idle;
+  const std::uint64_t grown = own_bytes(scene.daemon.pid()) - idle;
   REQUIRE(grown < kFlows * kBytesAFlow + kAllocator);
 }
 

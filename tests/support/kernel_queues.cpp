@@ -29,13 +29,21 @@ std::uint64_t waiting_packets() {
   return all;
 }
 
-std::uint64_t resident_bytes(pid_t pid) {
+namespace {
+
+// A line of /proc/PID/status that is a size.
+std::uint64_t bytes_of(pid_t pid, const std::string& line) {
   std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
   for (std::string word; status >> word;) {
     std::uint64_t size = 0;
-    if (word == "VmRSS:" && status >> size) return size * 1024;
+    if (word == line && status >> size) return size * 1024;
   }
-  throw std::runtime_error{"no VmRSS"};
+  throw std::runtime_error{"no " + line};
 }
+
+}  // namespace
+
+std::uint64_t resident_bytes(pid_t pid) { return bytes_of(pid, "VmRSS:"); }
+std::uint64_t own_bytes(pid_t pid) { return bytes_of(pid, "RssAnon:") + bytes_of(pid, "RssShmem:"); }
 
 }  // namespace tollgate::test

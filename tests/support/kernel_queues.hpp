@@ -25,5 +25,7 @@ std::uint64_t waiting_packets();
 
 // VmRSS (proc(5)); throws when there is no such process.
 std::uint64_t resident_bytes(pid_t pid);
+// Of them what no file holds: the code of a program comes and goes with its use.
+std::uint64_t own_bytes(pid_t pid);
 
 }  // namespace tollgate::test
