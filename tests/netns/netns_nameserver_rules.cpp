@@ -41,6 +41,7 @@ TEST_CASE("a refused name is refused at the question, and nobody else is asked f
   CHECK(has(world.ask({"www.example.org"}), "192.0.2.80"));
   CHECK(world.blocked() == 1);
   const std::string log = world.daemon.log();
+  INFO(log);
   CHECK(has(log, "permanent-block outbound udp 10.77.0.1:"));
   CHECK(has(log, "> 192.0.2.53:53 (x.ads.example.org)"));
   CHECK(has(log, "/dig["));
