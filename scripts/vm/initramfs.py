@@ -103,7 +103,7 @@ def load(disk, source, programs, jobs, settings):
         for part in ("tests", "iptables", "systemd", "examples"):
             if (source / part).is_dir():
                 shutil.copytree(source / part, root / str(source / part).lstrip("/"), symlinks=True,
-                                ignore=shutil.ignore_patterns("corpus", "__pycache__"))
+                                ignore=shutil.ignore_patterns("__pycache__"))
         (root / "vm" / "jobs").mkdir(parents=True)
         for name, script in jobs.items():
             (root / "vm" / "jobs" / name).write_text(script)

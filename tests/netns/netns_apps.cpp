@@ -152,9 +152,12 @@ TEST_CASE("a program in a container goes by its path there and by the container'
   // A root of its own, as a runtime makes it: mounts, pivot_root, the old root gone.
   const std::string contain = "mount -t tmpfs none " + folder.path() + "\ncd " + folder.path() +
                               "\nmkdir -p bin old\ncp " + path_of("busybox") + " bin/busybox\n" + libraries +
-                              "pivot_root . old\nexec /bin/busybox sh -c '/bin/busybox umount -l /old; "
-                              "exec /bin/busybox wget -q -O - http://" +
-                              kPeer.v4 + ":" + std::to_string(kClosed) + "/'\n";
+                              "connect='exec /bin/busybox wget -q -O - http://" + kPeer.v4 + ":" +
+                              std::to_string(kClosed) +
+                              "/'\nif pivot_root . old; then\n"
+                              "exec /bin/busybox sh -c \"/bin/busybox umount -l /old; $connect\"\nfi\n"
+                              // The first file system of all cannot be left so (runc --no-pivot).
+                              "mount --move . /\nexec chroot . /bin/busybox sh -c \"$connect\"\n";
   const TemporaryDirectory scripts;
   const std::string file = scripts.write("contain.sh", shell(contain));
   const std::string id(64, 'b');
