@@ -14,6 +14,10 @@ namespace tollgate::test {
 inline const Addresses kNobody{"192.0.2.53", "2001:db8::53"};
 inline constexpr std::uint16_t kOwnPort = 5300;
 
+// Of a daemon's tables, where it matters who asks: whatever TOLLGATE_TEST_LOOKUP says owners are looked for,
+// and found also where everything is slow.
+inline const std::string kOwnersMatter = "\n[process]\nlookup = \"auto\"\ndeadline = \"10s\"\n";
+
 inline std::string own_nameserver(const std::string& more) {
   return "[nameserver]\nenabled = true\naddress4 = \"" + kLoopback.v4 + "\"\naddress6 = \"" + kLoopback.v6 +
          "\"\nport = " + std::to_string(kOwnPort) + "\n" + more;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "dns_builder.hpp"
+#include "name_world.hpp"
 #include "nameserver.hpp"
 #include "scene.hpp"
 #include "tollgate/wire/text.hpp"
@@ -20,7 +21,7 @@ constexpr std::uint16_t kClosed = 7100;  // and those behind it: nobody listens 
 struct World {
   explicit World(const std::string& tables = "")
       : server{nameserver(net.peer, kPeer, 53, answers("test", kPeer))},
-        daemon{net.host, {accepting_defaults(), "", tables}} {}
+        daemon{net.host, {accepting_defaults(), "", tables + kOwnersMatter}} {}
 
   Topology net;
   Process server;

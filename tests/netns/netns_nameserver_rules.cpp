@@ -19,7 +19,9 @@ std::string ads() {
 
 struct World {
   explicit World(const std::string& more, const std::string& keys = "")
-      : daemon{net.host, {rules(more), "", own_nameserver("upstreams = [\"" + kPeer.v4 + "\"]\n" + keys)}} {}
+      : daemon{net.host,
+               {rules(more), "",
+                own_nameserver("upstreams = [\"" + kPeer.v4 + "\"]\n" + keys) + kOwnersMatter}} {}
   std::string ask(std::vector<std::string> what) const { return dig(net.host, kNobody.v4, std::move(what)); }
   std::uint64_t blocked() const { return daemon.status().nameserver.at("blocked"); }
 
