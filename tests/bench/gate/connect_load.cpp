@@ -8,28 +8,20 @@
 // neither side keeps it in TIME_WAIT and the ports do not run out.
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
-#include <vector>
+
+#include "load_client.hpp"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-[[noreturn]] void fail(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
+using namespace tollgate::bench;
 
 struct Address {
   sockaddr_in6 storage{};
@@ -70,42 +62,22 @@ Address parse(const char* text, const char* port) {
   }
 }
 
-class Client {
+class Client : public LoadClient {
  public:
-  Client(const Address& to, std::size_t count, std::size_t at_once)
-      : to_{to}, count_{count}, at_once_{at_once}, events_{::epoll_create1(0)}, begun_(65536) {
-    microseconds_.reserve(count);
-  }
-
-  void run() {
-    const Clock::time_point start = Clock::now();
-    for (std::size_t i = 0; i < std::min(at_once_, count_); ++i) begin();
-    std::array<epoll_event, 64> ready{};
-    while (microseconds_.size() < count_) {
-      const int found = ::epoll_wait(events_, ready.data(), static_cast<int>(ready.size()), 60'000);
-      if (found <= 0) fail("no connection for a minute");
-      for (int i = 0; i < found; ++i) finish(ready[static_cast<std::size_t>(i)].data.fd);
-    }
-    report(std::chrono::duration<double>(Clock::now() - start).count());
-  }
+  Client(const Address& to, std::size_t count, std::size_t at_once) : LoadClient{count, at_once}, to_{to} {}
 
  private:
-  void begin() {
-    ++started_;
-    const int fd = ::socket(to_.family, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (fd < 0 || static_cast<std::size_t>(fd) >= begun_.size()) fail("socket");
+  void begin(std::size_t) override {
+    const int fd = opened(::socket(to_.family, SOCK_STREAM | SOCK_NONBLOCK, 0));
     const linger reset{1, 0};
     ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    begun_[static_cast<std::size_t>(fd)] = Clock::now();
+    time(fd);
     if (::connect(fd, to_.get(), to_.length) != 0 && errno != EINPROGRESS) fail("connect");
-    epoll_event event{};
-    event.events = EPOLLOUT;
-    event.data.fd = fd;
-    if (::epoll_ctl(events_, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl");
+    watch(fd, EPOLLOUT);
   }
 
-  void finish(int fd) {
-    const auto took = Clock::now() - begun_[static_cast<std::size_t>(fd)];
+  Clock::duration finish(int fd) override {
+    const Clock::duration took = since(fd);
     int error = 0;
     socklen_t size = sizeof error;
     ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -114,26 +86,10 @@ class Client {
       errno = error;
       fail("connect");
     }
-    ::close(fd);
-    microseconds_.push_back(std::chrono::duration<double, std::micro>(took).count());
-    if (started_ < count_) begin();
-  }
-
-  void report(double seconds) {
-    std::ranges::sort(microseconds_);
-    const auto at = [&](std::size_t per_cent) {
-      return microseconds_[(microseconds_.size() - 1) * per_cent / 100];
-    };
-    std::printf("%.6f %.1f %.1f %.1f\n", seconds, static_cast<double>(count_) / seconds, at(50), at(99));
+    return took;
   }
 
   const Address& to_;
-  std::size_t count_;
-  std::size_t at_once_;
-  int events_;
-  std::size_t started_ = 0;
-  std::vector<Clock::time_point> begun_;  // by descriptor
-  std::vector<double> microseconds_;
 };
 
 }  // namespace

@@ -7,22 +7,20 @@
 // Each query has a socket of its own, as a resolver library's has, and is timed from sendto() to its answer.
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-#include <vector>
+
+#include "load_client.hpp"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+using namespace tollgate::bench;
 
 constexpr std::size_t kLongest = 512;  // RFC 1035 §2.3.4
 constexpr std::size_t kHeader = 12;
@@ -30,11 +28,6 @@ constexpr std::size_t kHeader = 12;
 constexpr std::array<std::uint8_t, 21> kQuestion{3,   'w', 'w', 'w', 7,   'e', 'x', 'a', 'm', 'p', 'l',
                                                  'e', 3,   'o', 'r', 'g', 0,   0,   1,   0,   1};
 constexpr std::array<std::uint8_t, 16> kAnswer{0xc0, 12, 0, 1, 0, 1, 0, 0, 14, 16, 0, 4, 192, 0, 2, 1};
-
-[[noreturn]] void fail(const char* what) {
-  std::perror(what);
-  std::exit(1);
-}
 
 sockaddr_in parse(const char* text, const char* port) {
   sockaddr_in address{};
@@ -66,68 +59,32 @@ const sockaddr* plain(const sockaddr_in& address) { return reinterpret_cast<cons
   }
 }
 
-class Client {
+class Client : public LoadClient {
  public:
   Client(const sockaddr_in& to, std::size_t count, std::size_t at_once)
-      : to_{to}, count_{count}, at_once_{at_once}, events_{::epoll_create1(0)}, begun_(65536) {
-    microseconds_.reserve(count);
-  }
-
-  void run() {
-    const Clock::time_point start = Clock::now();
-    for (std::size_t i = 0; i < std::min(at_once_, count_); ++i) begin();
-    std::array<epoll_event, 64> ready{};
-    while (microseconds_.size() < count_) {
-      const int found = ::epoll_wait(events_, ready.data(), static_cast<int>(ready.size()), 60'000);
-      if (found <= 0) fail("no answer for a minute");
-      for (int i = 0; i < found; ++i) finish(ready[static_cast<std::size_t>(i)].data.fd);
-    }
-    report(std::chrono::duration<double>(Clock::now() - start).count());
-  }
+      : LoadClient{count, at_once}, to_{to} {}
 
  private:
-  void begin() {
-    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    if (fd < 0 || static_cast<std::size_t>(fd) >= begun_.size()) fail("socket");
-    epoll_event event{};
-    event.events = EPOLLIN;
-    event.data.fd = fd;
-    if (::epoll_ctl(events_, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl");
+  void begin(std::size_t number) override {
+    const int fd = opened(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0));
+    watch(fd, EPOLLIN);
     std::array<std::uint8_t, kHeader + kQuestion.size()> query{};
-    ++started_;
-    query[0] = static_cast<std::uint8_t>(started_ >> 8);
-    query[1] = static_cast<std::uint8_t>(started_);
+    query[0] = static_cast<std::uint8_t>(number >> 8);
+    query[1] = static_cast<std::uint8_t>(number);
     query[2] = 1;  // recursion desired
     query[5] = 1;
     std::ranges::copy(kQuestion, query.begin() + kHeader);
-    begun_[static_cast<std::size_t>(fd)] = Clock::now();
+    time(fd);
     if (::sendto(fd, query.data(), query.size(), 0, plain(to_), sizeof to_) < 0) fail("sendto");
   }
 
-  void finish(int fd) {
+  Clock::duration finish(int fd) override {
     std::array<std::uint8_t, kLongest> answer{};
     if (::recv(fd, answer.data(), answer.size(), 0) < static_cast<ssize_t>(kHeader)) fail("recv");
-    const auto took = Clock::now() - begun_[static_cast<std::size_t>(fd)];
-    ::close(fd);
-    microseconds_.push_back(std::chrono::duration<double, std::micro>(took).count());
-    if (started_ < count_) begin();
-  }
-
-  void report(double seconds) {
-    std::ranges::sort(microseconds_);
-    const auto at = [&](std::size_t per_cent) {
-      return microseconds_[(microseconds_.size() - 1) * per_cent / 100];
-    };
-    std::printf("%.6f %.1f %.1f %.1f\n", seconds, static_cast<double>(count_) / seconds, at(50), at(99));
+    return since(fd);
   }
 
   const sockaddr_in& to_;
-  std::size_t count_;
-  std::size_t at_once_;
-  int events_;
-  std::size_t started_ = 0;
-  std::vector<Clock::time_point> begun_;  // by descriptor
-  std::vector<double> microseconds_;
 };
 
 }  // namespace
