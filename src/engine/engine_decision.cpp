@@ -139,14 +139,15 @@ Evidence Engine::evidence(FlowIndex index) const {
   if (flow.gid != kNoOwner) seen.gid = flow.gid;
   seen.process = owners_.at(index).evidence();
   seen.hash_awaited = owners_.at(index).hash_awaited;
+  const Observed* const observed = observer_.find(flow.id);
   const bool awaited = owners_.at(index).state == FlowOwner::State::awaited;
   if (awaited && observer_.depends_on_owner(flow, now_)) {
     seen.domain = Known<std::string_view>::awaited();
-  } else if (const Observed* const observed = observer_.find(flow.id); observed && observed->domain_source) {
+  } else if (observed != nullptr && observed->domain_source) {
     seen.domain = std::string_view{observed->domain};
     seen.domain_source = *observed->domain_source;
   }
-  show_first_bytes(index, seen);
+  show_first_bytes(flow, observed, seen);
   return seen;
 }
 

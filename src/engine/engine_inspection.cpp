@@ -11,10 +11,8 @@ namespace tollgate {
 
 // What was shown stands for as long as the flow does. It is awaited while the flow's packets come up and the
 // observer has not seen enough. What was not looked at is empty: a connection that was there before.
-void Engine::show_first_bytes(FlowIndex index, Evidence& seen) const {
-  const Flow& flow = flows_.at(index);
+void Engine::show_first_bytes(const Flow& flow, const Observed* observed, Evidence& seen) {
   if (flow.tuple.protocol != Protocol::tcp && flow.tuple.protocol != Protocol::udp) return;
-  const Observed* const observed = observer_.find(flow.id);
   const Findings* const findings = observed != nullptr ? observed->findings.get() : nullptr;
   const bool looked = observed != nullptr && observed->looked;
   const bool comes_up = flow.state == FlowState::pending || is_temporary(flow.verdict);

@@ -204,7 +204,7 @@ class Engine {
   void record(FlowIndex index, Cause cause, std::optional<Before> old, Time now, Effects& effects);
 
   // Flows under inspection, in engine_inspection.cpp.
-  void show_first_bytes(FlowIndex index, Evidence& seen) const;
+  static void show_first_bytes(const Flow& flow, const Observed* observed, Evidence& seen);
   void look_into(FlowIndex index, const Decided& decided, Effects& effects);
   void count_inspected(FlowIndex index, std::size_t packets);
   void give_up_inspection(FlowIndex index, Time now, Effects& effects);
