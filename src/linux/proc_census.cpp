@@ -6,7 +6,6 @@
 
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,15 +39,6 @@ bool read_sockets(const std::string& folder, std::vector<std::uint64_t>& sockets
   return true;
 }
 
-std::string program_of(const std::string& folder) {
-  std::array<char, PATH_MAX> target{};
-  const ssize_t size = ::readlink((folder + "/exe").c_str(), target.data(), target.size());
-  if (size <= 0) return {};
-  std::string path{target.data(), static_cast<std::size_t>(size)};
-  take_deleted_mark(path);
-  return path;
-}
-
 }  // namespace
 
 SocketCensus census_of_proc() {
@@ -64,7 +54,7 @@ SocketCensus census_of_proc() {
     const std::string folder = "/proc/" + std::to_string(*pid);
     const bool all_read = read_sockets(folder, sockets);
     if (all_read && sockets.empty()) continue;
-    std::string path = program_of(folder), name = process_name(*pid);
+    std::string path = program_path(*pid), name = process_name(*pid);
     if (process_id(*pid) != process) continue;  // it has ended, and another may have its pid
     if (!all_read) census.not_whole();
     census.describe(*process, std::move(name), std::move(path));

@@ -110,6 +110,12 @@ std::string process_name(std::uint32_t pid) {
   return stat ? stat->name : std::string{};
 }
 
+std::string program_path(std::uint32_t pid) {
+  std::string path = ProcFolder{pid}.link("exe");
+  take_deleted_mark(path);
+  return path;
+}
+
 std::optional<Process> read_process(std::uint32_t pid, std::span<const std::string> interpreters) {
   const ProcFolder folder{pid};
   if (!folder.there()) return std::nullopt;

@@ -20,6 +20,8 @@ std::optional<Process> read_process(std::uint32_t pid, std::span<const std::stri
 std::optional<ProcessId> process_id(std::uint32_t pid);
 // Its name (comm); "" when it does not run.
 std::string process_name(std::uint32_t pid);
+// The path of its program, also of one whose file was deleted; "" when it cannot be read.
+std::string program_path(std::uint32_t pid);
 
 // The program that a process runs now, as long as it runs it: another exec ends that, and so does its end.
 // Of a process that was only forked it cannot be told (it may share its memory with its parent, vfork(2)),
